@@ -140,7 +140,10 @@ export class TimeoutError extends NetlinkError {
 export class DumpInterruptedError extends NetlinkError {
   readonly command: string;
   constructor(command: string) {
-    super('dump-interrupted', `${command}: the table changed during the dump (NLM_F_DUMP_INTR): list it again`);
+    super(
+      'dump-interrupted',
+      `${command}: the table changed during the dump (NLM_F_DUMP_INTR): list it again`,
+    );
     this.command = command;
   }
 }
