@@ -8,6 +8,7 @@ export * from './constants.ts';
 export * from './errno.ts';
 export * from './errors.ts';
 export * from './message.ts';
+export * from './requester.ts';
 export * from './scalar.ts';
 export * from './subsystem.ts';
 export * from './transport.ts';
