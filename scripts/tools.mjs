@@ -1,0 +1,59 @@
+import { spawnSync } from 'node:child_process';
+import { accessSync, constants } from 'node:fs';
+import { join } from 'node:path';
+
+/** The commands that the integration tests call, and the Debian package of each. */
+const packages = {
+  conntrack: 'conntrack',
+  ip: 'iproute2',
+  ipset: 'ipset',
+  iptables: 'iptables',
+  nft: 'nftables',
+  sysctl: 'procps',
+};
+
+const folders = [...(process.env.PATH ?? '').split(':'), '/usr/sbin', '/sbin'];
+
+function isCommand(name) {
+  return folders.some((folder) => {
+    try {
+      accessSync(join(folder, name), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+const isRoot = () => process.getuid?.() === 0;
+const missingTools = () => Object.keys(packages).filter((name) => !isCommand(name));
+
+function aptGet(...args) {
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  return spawnSync('apt-get', args, { stdio: ['ignore', 'inherit', 'inherit'], env }).status === 0;
+}
+
+/**
+ * Makes the machine fit for the integration tests, as far as it may.
+ * @returns {{ reason?: string, fatal?: boolean }} why they cannot run here; `fatal` when only the
+ * packages are missing, so that going on would hide it.
+ */
+export function installTools() {
+  if (process.platform !== 'linux') return { reason: 'needs Linux' };
+  let missing = missingTools();
+  const names = () => [...new Set(missing.map((name) => packages[name]))].join(' ');
+  if (!isRoot()) {
+    return { reason: `needs root${missing.length > 0 ? ` and the Debian packages ${names()}` : ''}` };
+  }
+  if (missing.length > 0 && isCommand('apt-get')) {
+    console.log(`installing the Debian packages ${names()}`);
+    const install = () => aptGet('install', '--yes', '--no-install-recommends', ...names().split(' '));
+    if (!install() && aptGet('update')) install();
+    missing = missingTools();
+  }
+  if (missing.length === 0) return {};
+  return {
+    fatal: true,
+    reason: `${missing.join(', ')} missing: install the Debian packages ${names()}, or run npm test -- --unit`,
+  };
+}
