@@ -1,0 +1,12 @@
+import { EXIT } from './io.ts';
+import { run } from './run.ts';
+
+// whoever reads our output may stop reading: `resteer ... | head`
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  process.exit(error.code === 'EPIPE' ? EXIT.DONE : EXIT.FAILED);
+});
+
+// the exit code is set and not forced, so that what a pipe has not taken yet is still written
+run(process.argv.slice(2), process).then((code) => {
+  process.exitCode = code;
+});
