@@ -37,7 +37,7 @@ function segments(view, layout) {
 }
 
 /** The dynamic entries of the file: each with the file offset of its tag. */
-function dynamicEntries(view, layout, dynamic) {
+function dynamicEntries(layout, dynamic) {
   const entries = [];
   for (let at = dynamic.offset; at < dynamic.offset + dynamic.size; at += 2 * layout.size) {
     const tag = layout.word(at);
@@ -53,7 +53,7 @@ function readNeeded(bytes) {
   const all = segments(view, layout);
   const dynamic = all.find(({ type }) => type === PT_DYNAMIC);
   if (!dynamic) throw new Error('an ELF file without a dynamic section');
-  const entries = dynamicEntries(view, layout, dynamic);
+  const entries = dynamicEntries(layout, dynamic);
   const table = entries.find(({ tag }) => tag === DT_STRTAB)?.value;
   const home = all.find(
     ({ type, vaddr, size }) => type === PT_LOAD && table >= vaddr && table < vaddr + size,
