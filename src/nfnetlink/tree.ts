@@ -22,8 +22,8 @@ export interface MessageTree {
   readonly attrs?: readonly AttributeTree[];
   /** NLMSG_ERROR and NLMSG_DONE: zero or a negative errno. */
   readonly error?: number;
-  /** The errno's name; 'ACK' for zero. */
-  readonly errno?: string;
+  /** The errno's name; 'ACK' for zero, null where errno.h has none: a subsystem's describeErrno may. */
+  readonly errno?: string | null;
   /** The header of the refused or acknowledged request. */
   readonly orig_header?: NlMsgHdr;
   /** Whether the kernel left out the request's payload. */
@@ -116,15 +116,13 @@ function decodeAck(
   const ack = { header, kind: 'NLMSG_ERROR', error: signed(errno) };
   const echo = start + ECHO_AT;
   const length = echoLength(source, start, end);
-  if (length < MESSAGE_HEADER) return { ...ack, errno: errno === 0 ? 'ACK' : errnoName(errno) };
+  if (length < MESSAGE_HEADER) return { ...ack, errno: treeErrno(errno) };
   const origHeader = decodeNlMsgHdr(source, echo);
-  const subsystem = subsystems.find(({ id }) => id === subsystemOf(origHeader.nlmsg_type));
-  const own = subsystem?.describeErrno?.(errno, commandOf(origHeader.nlmsg_type));
   const origKind = shapeOf(origHeader, subsystems)?.name;
   const tlvs = tlvStart(source, start, end);
   return {
     ...ack,
-    errno: errno === 0 ? 'ACK' : (own?.code ?? errnoName(errno)),
+    errno: treeErrno(errno),
     orig_header: origHeader,
     capped: length === MESSAGE_HEADER && origHeader.nlmsg_len > MESSAGE_HEADER,
     ...(origKind !== undefined && { orig_kind: origKind }),
@@ -133,6 +131,12 @@ function decodeAck(
       tlvs: decodeAttributes(ackAttributes, source, tlvs, end, heard),
     }),
   };
+}
+
+// above 4095 a number means what the subsystem, and for ipset the type of the set, makes of it
+function treeErrno(errno: number): string | null {
+  if (errno === 0) return 'ACK';
+  return errno < 4096 ? errnoName(errno) : null;
 }
 
 function shapeOf(header: NlMsgHdr, subsystems: readonly Subsystem[]) {
