@@ -40,10 +40,11 @@ function judge(output, code) {
   const ran = sum(output, 'Total');
   const passed = sum(output, 'Passed');
   const skips = [...output.matchAll(/^SKIP .*$/gm)].map(([line]) => line);
-  const skipped = sum(output, 'Skipped') + (ran === 0 ? skips.length : 0);
-  let failed = ran - passed;
-  if (failed === 0 && (code !== 0 || ran + skipped === 0)) failed = 1;
-  return { passed, failed, skipped, skips };
+  const isSkip = code === 0 && ran === 0;
+  const skipped = sum(output, 'Skipped') + (isSkip ? skips.length : 0);
+  const failed = ran - passed;
+  const isCrash = failed === 0 && (code !== 0 || ran + skipped === 0);
+  return { passed, failed: isCrash ? 1 : failed, skipped, skips };
 }
 
 /**
