@@ -1,0 +1,53 @@
+import { contains } from './network.ts';
+import type { PlanRule, PortRange } from './plan.ts';
+import type { ScopeFacts } from './scope.ts';
+import type { Standing } from './standing.ts';
+
+/** What a rule may look at beside the set. */
+export interface RuleFacts extends ScopeFacts {
+  /** 0 for protocols without ports. */
+  readonly sourcePort: number;
+}
+
+/**
+ * The rules whose sets must be asked about a flow on `interface`, in order, into `into`; returns how many.
+ * A rule's answer can matter only up to the last rule that would call the flow misplaced: behind it a hit
+ * and a miss lead to the same deed, which is none.
+ */
+export function candidatesOf(
+  standing: Standing,
+  flow: RuleFacts,
+  interfaceIndex: number,
+  into: number[],
+): number {
+  let count = 0;
+  let matter = 0;
+  const { rules } = standing.plan;
+  for (let r = 0; r < rules.length; r++) {
+    if (!fits(rules[r]!, flow)) continue;
+    into[count++] = r;
+    if (standing.hasTarget(r, flow.family) && !standing.isExpected(r, flow.family, interfaceIndex))
+      matter = count;
+  }
+  return matter;
+}
+
+/** Whether everything of the rule but its set fits the flow. */
+export function fits(rule: PlanRule, flow: RuleFacts): boolean {
+  if (rule.family !== undefined && (rule.family === 'ipv6') !== (flow.family === 10)) return false;
+  if (rule.protocol !== undefined && rule.protocol !== flow.protocol) return false;
+  if (rule.destinationPorts.length > 0 && !inRanges(rule.destinationPorts, flow.destinationPort))
+    return false;
+  if (rule.sourcePorts.length > 0 && !inRanges(rule.sourcePorts, flow.sourcePort)) return false;
+  if (rule.sources.length === 0) return true;
+  return rule.sources.some(
+    (network) =>
+      network.address.length === (flow.family === 10 ? 16 : 4) &&
+      contains(network, flow.bytes, flow.sourceAt),
+  );
+}
+
+function inRanges(ranges: readonly PortRange[], port: number): boolean {
+  for (const { from, to } of ranges) if (port >= from && port <= to) return true;
+  return false;
+}

@@ -1,0 +1,103 @@
+import { AF } from '../nfnetlink/constants.ts';
+
+/**
+ * What the daemon was told to do, checked and compiled: the configuration's meaning, without its syntax.
+ * Nothing in it changes; another configuration makes another plan.
+ */
+export interface Plan {
+  /** The bits of the conntrack mark that name the interface. */
+  readonly markMask: number;
+  readonly interfaces: readonly PlanInterface[];
+  /** In the order in which the firewall would try them. */
+  readonly rules: readonly PlanRule[];
+  readonly exempt: Exemptions;
+  /** Delays after NEW at which an unclassified flow is asked again, ascending, in milliseconds. */
+  readonly recheckMs: readonly number[];
+  /** Interval of the periodic full sweep in milliseconds. */
+  readonly sweepMs: number;
+  readonly limits: Limits;
+  readonly dryRun: boolean;
+}
+
+export type Family = 'ipv4' | 'ipv6';
+
+export interface PlanInterface {
+  readonly name: string;
+  /** The interface's number in mwan3, else null. */
+  readonly id: number | null;
+  /** Already within the mask; never 0. */
+  readonly mark: number;
+  /** The family that it carries; undefined for both. */
+  readonly family?: Family;
+  /** A file holding 'online' or 'offline'; without one the interface counts as online. */
+  readonly stateFile?: string;
+}
+
+/** What of the flow is looked up in a rule's set, one a dimension of the set. */
+export type MatchField = 'src' | 'dst' | 'sport' | 'dport';
+
+export interface PlanRule {
+  readonly name: string;
+  readonly set: string;
+  readonly match: readonly MatchField[];
+  /** The family that the rule is for; undefined for both. */
+  readonly family?: Family;
+  /** IP protocol number; undefined for all. */
+  readonly protocol?: number;
+  readonly sourcePorts: readonly PortRange[];
+  readonly destinationPorts: readonly PortRange[];
+  readonly sources: readonly Network[];
+  /** The interfaces that are right for the rule's flows. */
+  readonly members: readonly Member[];
+  /** The mwan3 policy that the members come from, else null. */
+  readonly policy: string | null;
+  /** Sets of (source, mark) that pin a client to its interface, whose element goes before a reset. */
+  readonly sticky: boolean;
+  /** Whether the set is listed to notice new elements; undefined lets its size and timeouts decide. */
+  readonly watch?: boolean;
+}
+
+export interface Member {
+  /** Index into Plan.interfaces. */
+  readonly interface: number;
+  /** The lowest among the online members wins; equal ones are all right. */
+  readonly metric: number;
+}
+
+/** Both ends belong to the range. */
+export interface PortRange {
+  readonly from: number;
+  readonly to: number;
+}
+
+export interface Network {
+  /** Four or sixteen bytes, host bits zero. */
+  readonly address: Uint8Array;
+  readonly prefix: number;
+}
+
+export interface PortExemption {
+  /** IP protocol number; undefined for every protocol that has ports. */
+  readonly protocol?: number;
+  readonly ports: PortRange;
+}
+
+export interface Exemptions {
+  readonly destinations: readonly Network[];
+  readonly sources: readonly Network[];
+  /** Destination ports. */
+  readonly ports: readonly PortExemption[];
+}
+
+export interface Limits {
+  readonly resetsPerSecond: number;
+  readonly resetsPerClientPerSecond: number;
+  readonly pendingFlows: number;
+  /** First cool-down of a flow that returned, in milliseconds; it doubles up to an hour. */
+  readonly cooldownMs: number;
+}
+
+/** The family's name of an nfgenmsg family number. */
+export function familyName(family: number): Family {
+  return family === AF.INET6 ? 'ipv6' : 'ipv4';
+}

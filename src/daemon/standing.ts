@@ -1,0 +1,52 @@
+import type { Family, Plan, PlanRule } from './plan.ts';
+
+/**
+ * Which interfaces each rule wants at this moment: the plan seen through the interfaces' states.
+ * Made again whenever a state changes; never changed in place.
+ */
+export interface Standing {
+  readonly plan: Plan;
+  /** By interface index. */
+  readonly online: readonly boolean[];
+  /** Interface indices that rule `rule` expects for a family; empty where none is online. */
+  expected(rule: number, family: Family): readonly number[];
+  /** Whether `interface` is expected: expected() as a table, for the event path. `family` is AF. */
+  isExpected(rule: number, family: number, index: number): boolean;
+  /** Whether the rule has any expected interface for the AF family. */
+  hasTarget(rule: number, family: number): boolean;
+}
+
+export function makeStanding(plan: Plan, online: readonly boolean[]): Standing {
+  const width = plan.interfaces.length;
+  const lists = { ipv4: [] as number[][], ipv6: [] as number[][] };
+  const tables = {
+    ipv4: new Uint8Array(plan.rules.length * width),
+    ipv6: new Uint8Array(plan.rules.length * width),
+  };
+  for (const family of ['ipv4', 'ipv6'] as const) {
+    plan.rules.forEach((rule, r) => {
+      const expected = expectedNow(plan, rule, family, online);
+      lists[family].push(expected);
+      for (const index of expected) tables[family][r * width + index] = 1;
+    });
+  }
+  return {
+    plan,
+    online,
+    expected: (rule, family) => lists[family][rule]!,
+    isExpected: (rule, family, index) =>
+      (family === 10 ? tables.ipv6 : tables.ipv4)[rule * width + index] === 1,
+    hasTarget: (rule, family) => (family === 10 ? lists.ipv6 : lists.ipv4)[rule]!.length > 0,
+  };
+}
+
+/** The online members of the family with the lowest metric among them. */
+function expectedNow(plan: Plan, rule: PlanRule, family: Family, online: readonly boolean[]): number[] {
+  if (rule.family !== undefined && rule.family !== family) return [];
+  const usable = rule.members.filter(({ interface: index }) => {
+    const carries = plan.interfaces[index]!.family;
+    return online[index] && (carries === undefined || carries === family);
+  });
+  const lowest = Math.min(...usable.map(({ metric }) => metric));
+  return [...new Set(usable.filter(({ metric }) => metric === lowest).map((member) => member.interface))];
+}
