@@ -1,0 +1,65 @@
+/**
+ * Native code that travels inside a single file: it touches a disk for as long as the loader needs to map
+ * it.
+ */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { brotliDecompressSync } from 'node:zlib';
+import { TransportError } from '../errors.ts';
+
+/** process.arch to the binding of npm `netlink`, compressed with brotli, in base64. */
+export type EmbeddedBindings = Readonly<Record<string, string>>;
+
+let embedded: EmbeddedBindings = {};
+
+/** Says which bindings the program carries: for the entry of a bundle that has no node_modules beside it. */
+export function embedBindings(bindings: EmbeddedBindings): void {
+  embedded = bindings;
+}
+
+/** Whether the program carries a binding for this machine. */
+export function hasEmbedded(): boolean {
+  return embedded[process.arch] !== undefined;
+}
+
+/** Folders that may allow executable mappings; /tmp is often mounted noexec. */
+function folders(): string[] {
+  const found = [tmpdir(), '/dev/shm', process.env.XDG_RUNTIME_DIR, '/run', '/var/tmp', process.cwd()];
+  return [...new Set(found.filter((folder) => folder !== undefined && folder !== ''))] as string[];
+}
+
+function loadFrom(folder: string, bytes: Uint8Array): unknown {
+  const own = mkdtempSync(join(folder, 'resteer-')); // mode 0700
+  try {
+    const file = join(own, 'binding.node');
+    writeFileSync(file, bytes, { mode: 0o500, flag: 'wx' });
+    const loaded = { exports: {} };
+    process.dlopen(loaded, file);
+    return loaded.exports;
+  } finally {
+    rmSync(own, { recursive: true, force: true });
+  }
+}
+
+/**
+ * Loads the binding for this machine through a private temporary folder, which is gone when this returns.
+ * @throws TransportError dlopen ENOEXEC with what each folder answered.
+ */
+export function loadEmbedded(candidates: readonly string[] = folders()): unknown {
+  const bytes = brotliDecompressSync(Buffer.from(embedded[process.arch] ?? '', 'base64'));
+  const reasons: string[] = [];
+  for (const folder of candidates) {
+    try {
+      return loadFrom(folder, bytes);
+    } catch (error) {
+      reasons.push(`${folder}: ${(error as Error).message}`);
+    }
+  }
+  throw new TransportError(
+    'dlopen',
+    'ENOEXEC',
+    'the embedded binding could not be loaded from any folder; set TMPDIR to one that is writable and not ' +
+      `mounted noexec, or use Node 26.9 or later, which needs no binding (${reasons.join('; ')})`,
+  );
+}

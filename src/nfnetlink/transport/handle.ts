@@ -1,0 +1,237 @@
+import { closeSync, readFileSync } from 'node:fs';
+import { constants } from 'node:os';
+import { ClosedError, type NetlinkError, OverrunError, TransportError } from '../errors.ts';
+import type { Batch, Transport, TransportOptions } from '../transport.ts';
+import { Callbacks } from './callbacks.ts';
+import { listedSocket, socketInode } from './procNetlink.ts';
+import { socketError } from './socketError.ts';
+import { type SendRequest, type UdpHandle, type UdpWrap, udpWrap } from './udpWrap.ts';
+
+/** A netlink socket that something else has made, and how it joins groups. */
+export interface NetlinkDescriptor {
+  readonly fd: number;
+  /** @throws TransportError EPERM, or EOPNOTSUPP where nothing here can join for it. */
+  join(group: number): void;
+}
+
+/** libuv offers the kernel so much room for a datagram: one that fills it was probably cut. */
+const receiveRoom = 65536;
+
+/** nlmsghdr of a NLMSG_NOOP without flags, to which nobody answers. */
+function noop(): Uint8Array {
+  const message = new Uint8Array(16);
+  const words = new Uint32Array(message.buffer); // the host's byte order, like all of nlmsghdr
+  const halves = new Uint16Array(message.buffer);
+  words[0] = message.length;
+  halves[2] = 1; // NLMSG_NOOP
+  return message;
+}
+
+/** SO_RCVBUF grants no more than this, and asking for more would shrink a buffer that was forced larger. */
+function receiveBufferLimit(): number {
+  try {
+    return Number(readFileSync('/proc/sys/net/core/rmem_max', 'latin1'));
+  } catch {
+    return Number.POSITIVE_INFINITY; // not shown in this namespace
+  }
+}
+
+/** A netlink socket on Node's own UDP handle. libuv reads at most 32 datagrams a wake-up, one at a time. */
+class HandleTransport implements Transport {
+  readonly kind = 'handle';
+  readonly portId: number;
+  receiveBufferSize: number;
+  truncated = 0;
+  readonly #descriptor: NetlinkDescriptor;
+  readonly #wrap: UdpWrap;
+  readonly #handle: UdpHandle;
+  readonly #callbacks = new Callbacks();
+  readonly #batch: { buffer: Uint8Array; readonly count: number; readonly bounds: Uint32Array } = {
+    buffer: new Uint8Array(0),
+    count: 1,
+    bounds: new Uint32Array(2),
+  };
+  #request: SendRequest;
+  #sendBuffer = new Uint8Array(4096);
+  #started = false;
+  #reading = false;
+  #paused = false;
+  #closing: Promise<void> | undefined;
+
+  constructor(wrap: UdpWrap, descriptor: NetlinkDescriptor, options: TransportOptions) {
+    this.#wrap = wrap;
+    this.#descriptor = descriptor;
+    this.#request = this.#newRequest();
+    this.#handle = new wrap.UDP();
+    const status = this.#handle.open(descriptor.fd);
+    if (status < 0) {
+      closeSync(descriptor.fd);
+      this.#handle.close(() => {});
+      throw socketError('uv_udp_open', -status);
+    }
+    try {
+      this.#handle.onmessage = (size, _handle, datagram) => this.#receive(size, datagram);
+      this.#handle.onerror = (errno) => this.#receiveFailed(errno);
+      this.receiveBufferSize = this.#receiveBuffer(0);
+      if (options.receiveBuffer) this.growReceiveBuffer(options.receiveBuffer);
+      // a socket gets no multicast before it has an address, and the first send gives it one
+      this.send(noop());
+      this.portId = this.#readPortId();
+      for (const group of options.groups ?? []) descriptor.join(group);
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+  }
+
+  send(datagram: Uint8Array): void {
+    if (this.#closing) throw new ClosedError();
+    const { length } = datagram;
+    if (length > this.#sendBuffer.length) this.#sendBuffer = new Uint8Array(2 * length);
+    this.#sendBuffer.set(datagram);
+    const buffers = [this.#sendBuffer.subarray(0, length)];
+    const status = this.#handle.send(this.#request, buffers, 1, true);
+    if (status < 0) throw socketError('sendmsg', -status);
+    if (status > 0) return;
+    // it waits in libuv's queue, which reads this memory later: leave it to that request
+    this.#request.buffers = buffers;
+    this.#request = this.#newRequest();
+    this.#sendBuffer = new Uint8Array(this.#sendBuffer.length);
+  }
+
+  onBatch(callback: (batch: Batch) => void): void {
+    this.#callbacks.batch = callback;
+    this.#started = true;
+    this.#follow();
+  }
+
+  onOverrun(callback: (error: OverrunError) => void): void {
+    this.#callbacks.overrun = callback;
+  }
+
+  onError(callback: (error: NetlinkError) => void): void {
+    this.#callbacks.error = callback;
+  }
+
+  joinGroup(group: number): void {
+    if (this.#closing) throw new ClosedError();
+    this.#descriptor.join(group);
+  }
+
+  growReceiveBuffer(bytes: number): number {
+    if (this.#closing) throw new ClosedError();
+    const possible = Math.min(bytes, receiveBufferLimit());
+    if (2 * possible > this.receiveBufferSize) {
+      this.#receiveBuffer(possible);
+      this.receiveBufferSize = this.#receiveBuffer(0);
+    }
+    return this.receiveBufferSize;
+  }
+
+  pause(): void {
+    this.#paused = true;
+    this.#follow();
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.#follow();
+  }
+
+  ref(): void {
+    if (!this.#closing) this.#handle.ref();
+  }
+
+  unref(): void {
+    if (!this.#closing) this.#handle.unref();
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= new Promise((resolve) => this.#handle.close(resolve));
+    return this.#closing;
+  }
+
+  /** Starts or stops reading as the state asks. On a closed handle recvStart aborts the process. */
+  #follow(): void {
+    const wanted = this.#started && !this.#paused;
+    if (this.#closing || wanted === this.#reading) return;
+    const status = wanted ? this.#handle.recvStart() : this.#handle.recvStop();
+    if (status < 0) this.#fail(socketError(wanted ? 'uv_udp_recv_start' : 'uv_udp_recv_stop', -status));
+    else this.#reading = wanted;
+  }
+
+  #receive(size: number, datagram: Uint8Array | undefined): void {
+    if (this.#closing) return;
+    if (size < 0) {
+      this.#receiveFailed(size);
+    } else if (size >= receiveRoom) {
+      this.truncated += 1;
+      this.#callbacks.tellOverrun(
+        new OverrunError(`a datagram was longer than ${receiveRoom} bytes and is lost`),
+      );
+    } else if (datagram) {
+      this.#batch.buffer = datagram;
+      this.#batch.bounds[1] = size;
+      this.#callbacks.tellBatch(this.#batch);
+    }
+  }
+
+  /** Older Node tells of an error by onmessage, newer by onerror. Reading goes on by itself after it. */
+  #receiveFailed(status: number): void {
+    if (this.#closing) return;
+    if (status === -constants.errno.ENOBUFS) this.#callbacks.tellOverrun(new OverrunError());
+    else this.#fail(socketError('recvmsg', -status));
+  }
+
+  #newRequest(): SendRequest {
+    const request = new this.#wrap.SendWrap();
+    request.oncomplete = (status) => {
+      if (status < 0) this.#fail(socketError('sendmsg', -status));
+    };
+    return request;
+  }
+
+  #receiveBuffer(bytes: number): number {
+    const context: { code?: string } = {};
+    const size = this.#handle.bufferSize(bytes, true, context);
+    if (size === undefined) throw new TransportError('SO_RCVBUF', context.code ?? 'EIO');
+    return size;
+  }
+
+  #readPortId(): number {
+    const inode = socketInode(this.#descriptor.fd);
+    const listed = inode === undefined ? undefined : listedSocket(inode);
+    if (listed) return listed.portId;
+    throw new TransportError(
+      'open /proc/self/net/netlink',
+      'ENOENT',
+      `the socket of descriptor ${this.#descriptor.fd} is not listed: it must belong to the network namespace ` +
+        'of this process, and /proc must be mounted',
+    );
+  }
+
+  #fail(error: TransportError): void {
+    if (this.#closing) return;
+    this.close();
+    this.#callbacks.tellError(error);
+  }
+}
+
+/** Why the handle transport cannot be used here; undefined if it can, given a descriptor. */
+export function handleUnavailable(): string | undefined {
+  const wrap = udpWrap();
+  return typeof wrap === 'string' ? wrap : undefined;
+}
+
+/**
+ * Reads a netlink socket that exists already, and owns its descriptor from now on, also if this throws.
+ * @throws TransportError ENOSYS where Node has no such handle; EPERM if it may not join a group.
+ */
+export function openHandle(descriptor: NetlinkDescriptor, options: TransportOptions = {}): Transport {
+  const wrap = udpWrap();
+  if (typeof wrap === 'string') {
+    closeSync(descriptor.fd);
+    throw new TransportError('udp_wrap', 'ENOSYS', wrap);
+  }
+  return new HandleTransport(wrap, descriptor, options);
+}
