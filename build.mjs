@@ -81,11 +81,8 @@ function buildDeclarations() {
 async function buildExecutable() {
   const outfile = join(dist, 'resteer.cjs');
   const { outputFiles } = await build({
-    stdin: {
-      contents: "import 'resteer:bindings';\nimport './src/cli/main.ts';\n",
-      resolveDir: root,
-      loader: 'ts',
-    },
+    entryPoints: [join(root, 'src/cli/main.ts')],
+    inject: ['resteer:bindings'],
     bundle: true,
     write: false,
     outfile,
