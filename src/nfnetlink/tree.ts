@@ -2,7 +2,7 @@ import { ackAttributes, ackErrno, ECHO_AT, echoLength, tlvStart } from './ack.ts
 import { ATTRIBUTE_HEADER, align4, payloadEnd } from './attribute.ts';
 import { readU16host, toHex } from './bytes.ts';
 import { type Codec, isNest, type NestCodec } from './codec.ts';
-import { NLA, NLMSG } from './constants.ts';
+import { NLA, NLM_F, NLMSG } from './constants.ts';
 import { errnoName } from './errno.ts';
 import { ATTRIBUTES_AT, commandOf, MESSAGE_HEADER, subsystemOf, walkMessages } from './message.ts';
 import { decodeNfGenMsg, decodeNlMsgHdr, type NfGenMsg, type NlMsgHdr } from './structs.ts';
@@ -118,13 +118,13 @@ function decodeAck(
   const length = echoLength(source, start, end);
   if (length < MESSAGE_HEADER) return { ...ack, errno: treeErrno(errno) };
   const origHeader = decodeNlMsgHdr(source, echo);
-  const origKind = shapeOf(origHeader, subsystems)?.name;
+  const origKind = requestKind(origHeader, subsystems);
   const tlvs = tlvStart(source, start, end);
   return {
     ...ack,
     errno: treeErrno(errno),
     orig_header: origHeader,
-    capped: length === MESSAGE_HEADER && origHeader.nlmsg_len > MESSAGE_HEADER,
+    capped: (header.nlmsg_flags & NLM_F.CAPPED) !== 0,
     ...(origKind !== undefined && { orig_kind: origKind }),
     ...(length > MESSAGE_HEADER && { orig_payload_len: length - MESSAGE_HEADER }),
     ...(tlvs < end && {
@@ -133,15 +133,26 @@ function decodeAck(
   };
 }
 
+// the JSON format has the other name of 95, EOPNOTSUPP, and its own name for one attribute
+const ENOTSUP = 95;
+const formatNames: Readonly<Record<string, string>> = { NL_POLICY_TYPE_ATTR_MAX_LENGTH: 'MAX_LEN' };
+
 // above 4095 a number means what the subsystem, and for ipset the type of the set, makes of it
 function treeErrno(errno: number): string | null {
   if (errno === 0) return 'ACK';
+  if (errno === ENOTSUP) return 'ENOTSUP';
   return errno < 4096 ? errnoName(errno) : null;
 }
 
 function shapeOf(header: NlMsgHdr, subsystems: readonly Subsystem[]) {
   const subsystem = subsystems.find(({ id }) => id === subsystemOf(header.nlmsg_type));
   return subsystem?.shapeOf(commandOf(header.nlmsg_type), header.nlmsg_flags);
+}
+
+/** The name of a refused request; a command that its subsystem lacks is shown by its number. */
+function requestKind(header: NlMsgHdr, subsystems: readonly Subsystem[]): string | undefined {
+  const known = subsystems.some(({ id }) => id === subsystemOf(header.nlmsg_type));
+  return known ? (shapeOf(header, subsystems)?.name ?? `?${commandOf(header.nlmsg_type)}`) : undefined;
 }
 
 /** -0 is not 0 to JSON's readers and to deep comparisons. */
@@ -178,8 +189,9 @@ function decodeAttribute(
   const wireType = readU16host(source, offset + 2);
   const type = wireType & NLA.TYPE_MASK;
   const entry = nest.byType[type];
+  const name = entry?.name ?? `${nest.group}_${type}`;
   const head = {
-    attr: entry?.name ?? `${nest.group}_${type}`,
+    attr: formatNames[name] ?? name,
     type,
     len: stop - offset,
     ...(wireType & NLA.F_NESTED ? { nested_flag: true as const } : {}),
@@ -192,18 +204,19 @@ function decodeAttribute(
   return { ...head, ...decodeLeaf(entry?.codec, source, at, stop) };
 }
 
-// a pad, or a value shorter than its format (which the kernel refuses): shown as the bytes that it is
+// a pad, or a value shorter than its format (which the kernel refuses), is shown as the bytes that it is
 function decodeLeaf(codec: Codec<unknown> | undefined, source: Uint8Array, start: number, end: number) {
   if (!codec) return { fmt: 'binary', value: toHex(source, start, end) };
   try {
     return { fmt: codec.format, value: plain(codec.decode(source, start, end)) };
   } catch {
-    return { fmt: 'binary', value: toHex(source, start, end) };
+    return { fmt: codec.format, value: `BADLEN:${toHex(source, start, end)}` };
   }
 }
 
-/** A value as JSON can hold it: bigint as decimal text, bytes as hexadecimal. */
+/** A value as JSON can hold it: bigint as decimal text, bytes as hexadecimal, signed words as the wire's. */
 function plain(value: unknown): unknown {
+  if (typeof value === 'number' && value < 0) return value >>> 0;
   if (typeof value === 'bigint') return value.toString();
   if (value instanceof Uint8Array) return toHex(value);
   return value;
