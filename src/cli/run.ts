@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { addDecode } from './decode.ts';
 import { explainError, usageError } from './errors.ts';
 import { EXIT, type Io } from './io.ts';
 import { version } from './version.ts';
@@ -6,7 +7,7 @@ import { version } from './version.ts';
 /** One command: adds itself to the program, and leaves its exit code with `exit`. */
 export type AddCommand = (program: Command, io: Io, exit: (code: number) => void) => void;
 
-const commands: readonly AddCommand[] = [];
+const commands: readonly AddCommand[] = [addDecode];
 
 /**
  * Runs the command line to its end and returns the exit code. Never throws: what goes wrong is one line
