@@ -1,0 +1,180 @@
+import type { Requester } from '../nfnetlink/requester.ts';
+import { candidatesOf } from './candidates.ts';
+import { ANSWER, decide } from './decide.ts';
+import type { FlowStore } from './flowStore.ts';
+import { type Probe, QuestionBatch } from './questionBatch.ts';
+import { SlotQueue } from './slotQueue.ts';
+import type { Standing } from './standing.ts';
+import { StoredFlow } from './storedFlow.ts';
+import type { Verdict } from './verdict.ts';
+
+/** What the judge must know of the sets: how to ask one, and what it makes of an answer that is no answer. */
+export interface SetProbes {
+  /** The probe of a rule's set for flows of an AF family; undefined where the set is missing or does not fit. */
+  probe(rule: number, family: number): Probe | undefined;
+  /** Told of an errno that is neither a hit nor a miss: the set has changed under its name, or is gone. */
+  stale(rule: number, errno: number): void;
+}
+
+export interface JudgeParts {
+  readonly store: FlowStore;
+  readonly sets: SetProbes;
+  readonly requester: Requester;
+  /** The present standing, asked for each batch. */
+  readonly standing: () => Standing;
+  /** Receives the verdict and, with it, the slot. */
+  readonly onVerdict: (slot: number, verdict: Verdict) => void;
+  /** Hears that a batch could not be asked; its flows are judged unclassified. */
+  readonly onFailure: (error: unknown) => void;
+}
+
+/** -IPSET_ERR_EXIST: a miss, whatever its cause. Source: include/uapi/linux/netfilter/ipset/ip_set.h. */
+const MISS_ERRNO = 4103;
+const ENOENT = 2;
+
+/** Batches under way at once: one being answered while the next is written. */
+const BATCHES = 2;
+/** Flows of one batch; each asks at least one question. */
+const FLOWS = 512;
+/** In place of a question: a set that is not there holds nothing. */
+const NOT_ASKED = -1;
+
+interface Round {
+  readonly questions: QuestionBatch;
+  readonly slots: Int32Array;
+  /** For flow i: where its questions begin in `asked`, and one entry more for the end. */
+  readonly first: Uint32Array;
+  readonly asked: number[];
+  readonly rules: number[];
+  /** By question: a rule that asked it, for blame. */
+  readonly ruleOf: Uint16Array;
+  flows: number;
+  standing: Standing;
+}
+
+/**
+ * Judges flows in batches: which rules could matter, what their sets say, what follows. Flows wait in a queue
+ * while all batches are under way, so what is in flight is bounded, and they are judged in order.
+ */
+export class Judge {
+  readonly #parts: JudgeParts;
+  readonly #waiting: SlotQueue;
+  readonly #idle: Round[] = [];
+  readonly #flow: StoredFlow;
+  readonly #rules: number[] = [];
+  readonly #answers: number[] = [];
+  #tested = 0;
+  #questions = 0;
+
+  constructor(parts: JudgeParts) {
+    this.#parts = parts;
+    this.#waiting = new SlotQueue(parts.store);
+    this.#flow = new StoredFlow(parts.store);
+    for (let i = 0; i < BATCHES; i++) {
+      this.#idle.push({
+        questions: new QuestionBatch(),
+        slots: new Int32Array(FLOWS),
+        first: new Uint32Array(FLOWS + 1),
+        asked: [],
+        rules: [],
+        ruleOf: new Uint16Array(QuestionBatch.LIMIT),
+        flows: 0,
+        standing: parts.standing(),
+      });
+    }
+  }
+
+  /** Flows that wait for a batch; those under way are not counted. */
+  get backlog(): number {
+    return this.#waiting.length;
+  }
+  /** Whether nothing waits and nothing is under way. */
+  get isIdle(): boolean {
+    return this.#waiting.length === 0 && this.#idle.length === BATCHES;
+  }
+  /** Flows that were asked about, and questions that went to the kernel for them. */
+  get totals(): { readonly tested: number; readonly questions: number } {
+    return { tested: this.#tested, questions: this.#questions };
+  }
+
+  /** Takes a flow; it is asked about with the next flush(). */
+  submit(slot: number): void {
+    this.#waiting.push(slot);
+  }
+
+  /** Sends what has been submitted, as far as batches are free; the rest follows by itself. */
+  flush(): void {
+    while (this.#waiting.length > 0 && this.#idle.length > 0) {
+      const round = this.#idle.pop()!;
+      this.#fill(round);
+      if (round.questions.count > 0) void this.#ask(round);
+      else this.#conclude(round);
+    }
+  }
+
+  #fill(round: Round): void {
+    const { store, sets } = this.#parts;
+    const standing = this.#parts.standing();
+    round.standing = standing;
+    round.questions.clear(ANSWER.UNKNOWN);
+    round.flows = 0;
+    let asked = 0;
+    const { rules } = round;
+    while (this.#waiting.length > 0 && round.flows < FLOWS) {
+      const slot = this.#waiting.head;
+      const family = store.family(slot);
+      const count = candidatesOf(standing, this.#flow.at(slot), store.interface(slot), rules);
+      if (!round.questions.hasRoom(count) && round.flows > 0) break;
+      this.#waiting.shift();
+      round.slots[round.flows] = slot;
+      round.first[round.flows++] = asked;
+      for (let i = 0; i < count; i++) {
+        const probe = sets.probe(rules[i]!, family);
+        const question = probe ? round.questions.ask(probe, store, slot) : NOT_ASKED;
+        if (probe) round.ruleOf[question] = rules[i]!;
+        round.asked[asked++] = question;
+        round.asked[asked++] = rules[i]!;
+      }
+      round.first[round.flows] = asked;
+    }
+  }
+
+  async #ask(round: Round): Promise<void> {
+    const { questions, ruleOf } = round;
+    this.#tested += round.flows;
+    this.#questions += questions.count;
+    try {
+      await this.#parts.requester.pipeline(questions.bytes, {
+        onAck: (index, errno) => {
+          if (errno === 0) questions.setAnswer(index, ANSWER.HIT);
+          else if (errno === MISS_ERRNO) questions.setAnswer(index, ANSWER.MISS);
+          else {
+            if (errno === ENOENT) questions.setAnswer(index, ANSWER.MISS);
+            this.#parts.sets.stale(ruleOf[index]!, errno);
+          }
+        },
+      });
+    } catch (error) {
+      this.#parts.onFailure(error);
+    }
+    this.#conclude(round);
+    this.flush();
+  }
+
+  #conclude(round: Round): void {
+    const { questions, standing, asked } = round;
+    const { onVerdict } = this.#parts;
+    const rules = this.#rules;
+    const answers = this.#answers;
+    for (let f = 0; f < round.flows; f++) {
+      const slot = round.slots[f]!;
+      let count = 0;
+      for (let i = round.first[f]!; i < round.first[f + 1]!; i += 2) {
+        answers[count] = asked[i] === NOT_ASKED ? ANSWER.MISS : questions.answer(asked[i]!);
+        rules[count++] = asked[i + 1]!;
+      }
+      onVerdict(slot, decide(standing, this.#flow.at(slot), rules, answers, count));
+    }
+    this.#idle.push(round);
+  }
+}
