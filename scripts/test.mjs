@@ -40,7 +40,8 @@ function skip(what, reason) {
 /** Runs a tool that judges the whole tree; it counts as one test. */
 function check(name, command, ...args) {
   const started = performance.now();
-  const { status, stdout, stderr, error } = spawnSync(command, args, { cwd: root, encoding: 'utf8' });
+  const env = { ...process.env, FORCE_COLOR: undefined, NO_COLOR: '1' };
+  const { status, stdout, stderr, error } = spawnSync(command, args, { cwd: root, env, encoding: 'utf8' });
   const ok = status === 0;
   counts[ok ? 'passed' : 'failed'] += 1;
   console.log(`${ok ? 'ok  ' : 'FAIL'} ${name} ${((performance.now() - started) / 1000).toFixed(1)} s`);
@@ -106,7 +107,7 @@ const bin = join(root, 'node_modules/.bin');
 
 if (everything) {
   check('types', join(bin, 'tsc'), '-p', '.');
-  check('lint', join(bin, 'biome'), 'ci', '--error-on-warnings', '.');
+  check('lint', join(bin, 'biome'), 'ci', '--error-on-warnings', '--colors=off', '.');
 }
 if (!values.integration) await runFiles(testFiles('unit'), runtimes, { atOnce: 2 });
 const smoke = values.unit || values.integration ? [] : testFiles('smoke');

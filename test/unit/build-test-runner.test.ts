@@ -1,0 +1,98 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+// @ts-expect-error build scripts are plain JavaScript
+import { runsOn, runTestFile } from '../../scripts/testFile.mjs';
+
+const folder = mkdtempSync(join(tmpdir(), 'resteer-runner-'));
+test.after(() => rmSync(folder, { recursive: true }));
+
+const summary = (total: number, passed: number, skipped: number) =>
+  `console.log('\\n  Total:     ${total}\\n  Passed:    ${passed}\\n  Skipped:   ${skipped}');`;
+
+function write(name: string, text: string): string {
+  const file = join(folder, `${name}.test.mjs`);
+  writeFileSync(file, text);
+  return file;
+}
+
+/** [passed, failed, skipped] of a test file with this text. */
+async function countsOf(text: string): Promise<number[]> {
+  const file = write('counted', text);
+  const { passed, failed, skipped } = await runTestFile({ file, node: process.execPath, major: 20 });
+  return [passed, failed, skipped];
+}
+
+test('tests are counted', async () => {
+  assert.equal(await countsOf(summary(3, 3, 1)), [3, 0, 1]);
+  assert.equal(await countsOf(`${summary(3, 1, 0)} process.exitCode = 1;`), [1, 2, 0]);
+  assert.equal(await countsOf(summary(2, 2, 0) + summary(1, 1, 0)), [3, 0, 0]);
+});
+
+test('a file whose tests did not all run fails though it exits with 0', async () => {
+  assert.equal(await countsOf(summary(3, 0, 0)), [0, 3, 0]);
+});
+
+test('a file that ran nothing fails', async () => {
+  assert.equal(await countsOf(''), [0, 1, 0]);
+  assert.equal(await countsOf('await new Promise(() => {});'), [0, 1, 0]);
+  assert.equal(await countsOf(summary(0, 0, 0)), [0, 1, 0]);
+});
+
+test('a crash after the tests is a failure', async () => {
+  assert.equal(await countsOf(`${summary(2, 2, 0)} process.kill(process.pid, 'SIGKILL');`), [2, 1, 0]);
+});
+
+test('a file that cannot run here is a skip, unless it fails', async () => {
+  assert.equal(await countsOf(`console.log('SKIP x: not here');`), [0, 0, 1]);
+  assert.equal(await countsOf(`console.log('SKIP x: not here'); process.exit(1);`), [0, 1, 0]);
+});
+
+test('the output of a failure is kept whole', async () => {
+  const file = write('loud', `console.log('one'); console.error('two'); throw new Error('three');`);
+  const { output } = await runTestFile({ file, node: process.execPath, major: 20 });
+  for (const part of ['one', 'two', 'three']) assert.match(output, part);
+});
+
+test('a file that does not end is killed with what it started', async () => {
+  const trace = join(folder, 'child');
+  const file = write(
+    'endless',
+    `// run: timeout=2
+import { spawn } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'inherit' });
+writeFileSync(${JSON.stringify(trace)}, String(child.pid));`,
+  );
+  const { failed, output } = await runTestFile({ file, node: process.execPath, major: 20 });
+  assert.is(failed, 1);
+  assert.match(output, 'not done within 2 s');
+  assert.not.ok(isRunning(Number(readFileSync(trace, 'utf8'))));
+});
+
+test('what a file leaves running does not hold the run up', async () => {
+  const text = `import { spawn } from 'node:child_process';
+${summary(1, 1, 0)}
+spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'inherit' }).unref();`;
+  assert.equal(await countsOf(text), [1, 0, 0]);
+});
+
+test('a file may ask for a version of Node', () => {
+  const file = write('modern', '// run: node=26\n');
+  assert.not.ok(runsOn(file, 20));
+  assert.ok(runsOn(file, 26));
+  assert.ok(runsOn(write('plain', ''), 20));
+});
+
+/** Whether a process runs; a zombie that nobody has waited for does not. */
+function isRunning(pid: number): boolean {
+  try {
+    return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return false;
+  }
+}
+
+test.run();
