@@ -54,7 +54,7 @@ function testFiles(folder) {
   if (!existsSync(directory)) return [];
   return readdirSync(directory)
     .filter((name) => name.endsWith('.test.ts'))
-    .filter((name) => filters.length === 0 || filters.some((part) => `${folder}/${name}`.includes(part)))
+    .filter((name) => filters.length === 0 || filters.some((part) => `test/${folder}/${name}`.includes(part)))
     .sort()
     .map((name) => join(directory, name));
 }
