@@ -4,6 +4,7 @@ import { relative } from 'node:path';
 import { root } from './packages.mjs';
 
 const defaultTimeoutSeconds = 180;
+const defaultDeadline = (seconds) => AbortSignal.timeout(seconds * 1000);
 const running = new Set();
 
 function killGroup(child) {
@@ -49,9 +50,9 @@ function judge(output, code) {
 
 /**
  * Runs one test file in a process group of its own and counts its tests.
- * @param {{ file: string, node: string, major: number, env?: object }} job
+ * @param {{ file: string, node: string, major: number, deadline?: (seconds: number) => AbortSignal }} job
  */
-export function runTestFile({ file, node, major, env }) {
+export function runTestFile({ file, node, major, deadline = defaultDeadline }) {
   const name = `${relative(root, file)} (node ${major})`;
   const started = performance.now();
   const { seconds } = directives(file);
@@ -60,18 +61,20 @@ export function runTestFile({ file, node, major, env }) {
       cwd: root,
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, FORCE_COLOR: undefined, NO_COLOR: '1', ...env },
+      env: { ...process.env, FORCE_COLOR: undefined, NO_COLOR: '1' },
     });
     running.add(child);
     let output = '';
     let late = false;
     let leftovers;
-    const timer = setTimeout(() => {
+    const signal = deadline(seconds);
+    const end = () => {
       late = true;
       killGroup(child);
-    }, seconds * 1000);
+    };
+    signal.addEventListener('abort', end);
     const settle = (code) => {
-      clearTimeout(timer);
+      signal.removeEventListener('abort', end);
       clearTimeout(leftovers);
       if (!running.delete(child)) return;
       if (late) output += `\nkilled: not done within ${seconds} s\n`;

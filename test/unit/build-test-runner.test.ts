@@ -1,10 +1,11 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 // @ts-expect-error build scripts are plain JavaScript
 import { runsOn, runTestFile } from '../../scripts/testFile.mjs';
+import { until } from '../support/waiting.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'resteer-runner-'));
 test.after(() => rmSync(folder, { recursive: true }));
@@ -60,15 +61,26 @@ test('a file that does not end is killed with what it started', async () => {
   const trace = join(folder, 'child');
   const file = write(
     'endless',
-    `// run: timeout=2
+    `// run: timeout=7
 import { spawn } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { renameSync, writeFileSync } from 'node:fs';
 const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'inherit' });
-writeFileSync(${JSON.stringify(trace)}, String(child.pid));`,
+writeFileSync(${JSON.stringify(`${trace}.new`)}, String(child.pid));
+renameSync(${JSON.stringify(`${trace}.new`)}, ${JSON.stringify(trace)});`,
   );
-  const { failed, output } = await runTestFile({ file, node: process.execPath, major: 20 });
+  const late = new AbortController();
+  let asked = 0;
+  const deadline = (seconds: number) => {
+    asked = seconds;
+    return late.signal;
+  };
+  const result = runTestFile({ file, node: process.execPath, major: 20, deadline });
+  await until('the file has started its child', () => existsSync(trace));
+  late.abort();
+  const { failed, output } = await result;
+  assert.is(asked, 7);
   assert.is(failed, 1);
-  assert.match(output, 'not done within 2 s');
+  assert.match(output, 'not done within 7 s');
   assert.not.ok(isRunning(Number(readFileSync(trace, 'utf8'))));
 });
 
