@@ -9,6 +9,7 @@ const packages = {
   ipset: 'ipset',
   iptables: 'iptables',
   nft: 'nftables',
+  ping: 'iputils-ping',
   sysctl: 'procps',
 };
 

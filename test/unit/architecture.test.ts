@@ -11,7 +11,8 @@ const arrows: Record<string, readonly string[]> = {
   ipset: ['nfnetlink'],
   testing: ['nfnetlink', 'ctnetlink', 'ipset'],
   daemon: ['nfnetlink', 'ctnetlink', 'ipset'],
-  cli: ['nfnetlink', 'ctnetlink', 'ipset', 'daemon'],
+  lab: [],
+  cli: ['nfnetlink', 'ctnetlink', 'ipset', 'daemon', 'lab'],
 };
 
 /** Inside nfnetlink the arrow points from the later to the earlier. */
@@ -19,8 +20,12 @@ const floor = ['bytes.ts', 'attribute.ts', 'codec.ts'];
 
 /** What opens an operating system's socket, or loads native code; and where that is allowed. */
 const systemSockets = [
-  { modules: /^(?:node:)?(?:ffi|dgram)$|^netlink(?:\/|$)/, allowed: /^nfnetlink\/transport\// },
-  { modules: /^(?:node:)?(?:net|tls|https?|http2)$/, allowed: /^(?:nfnetlink\/transport|daemon)\// },
+  { modules: /^(?:node:)?ffi$|^netlink(?:\/|$)/, allowed: /^nfnetlink\/transport\// },
+  { modules: /^(?:node:)?dgram$/, allowed: /^(?:nfnetlink\/transport\/|lab\/agent\.ts$)/ },
+  {
+    modules: /^(?:node:)?(?:net|tls|https?|http2)$/,
+    allowed: /^(?:(?:nfnetlink\/transport|daemon)\/|lab\/agent\.ts$)/,
+  },
   { words: /process\s*(?:\.\s*(?:binding|dlopen)\b|\[)/, allowed: /^nfnetlink\/transport\// },
 ];
 
