@@ -3,7 +3,7 @@
 //   dist/{nfnetlink,ctnetlink,...}/     the library, file by file, so that every subpath shares one copy of
 //                                       each class and a bundler drops what is not used
 import { execFileSync } from 'node:child_process';
-import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -78,27 +78,43 @@ function buildDeclarations() {
   }
 }
 
+/** The licences of what is inside a bundle: each asks that its notice goes with every copy. */
+function notices(metafile) {
+  const paths = ['node_modules/netlink/', ...Object.keys(metafile.inputs)];
+  const names = paths.map((path) => /^node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1]);
+  const texts = [...new Set(names.filter(Boolean))].sort().map((name) => {
+    const folder = join(root, 'node_modules', name);
+    const file = readdirSync(folder).find((each) => /^licen[cs]e/i.test(each));
+    if (!file) throw new Error(`${name} has no licence file to hand on`);
+    return `${name}\n\n${readFileSync(join(folder, file), 'utf8').trim().replaceAll('*/', '* /')}\n`;
+  });
+  return `/*\nThis file contains the packages that follow, under their licences.\n\n${texts.join('\n')}*/\n`;
+}
+
 async function buildExecutable() {
   const outfile = join(dist, 'resteer.cjs');
-  const { outputFiles } = await build({
+  const { outputFiles, metafile } = await build({
     entryPoints: [join(root, 'src/cli/main.ts')],
     inject: ['resteer:bindings'],
     bundle: true,
     write: false,
+    metafile: true,
     outfile,
     format: 'cjs',
     platform: 'node',
     target,
     minify: true,
+    // short lines give a stack trace line numbers that say something
+    lineLimit: 200,
     charset: 'utf8',
     legalComments: 'none',
     plugins: [embeddedBindings(root)],
     define: { ...importMetaUrl.define, RESTEER_VERSION: JSON.stringify(version) },
     banner: { js: `#!/usr/bin/env node\n${importMetaUrl.banner.js}` },
   });
-  writeFileSync(outfile, outputFiles[0].contents);
+  writeFileSync(outfile, outputFiles[0].text + notices(metafile));
   chmodSync(outfile, 0o755);
-  console.log(`${relative(root, outfile)} ${outputFiles[0].contents.length} bytes`);
+  console.log(`${relative(root, outfile)} ${statSync(outfile).size} bytes`);
 }
 
 rmSync(dist, { recursive: true, force: true });
