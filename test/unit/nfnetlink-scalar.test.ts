@@ -18,6 +18,8 @@ import {
   u64host,
 } from '../../src/nfnetlink/scalar.ts';
 
+fc.configureGlobal({ seed: 4711 });
+
 const U32 = 0xffffffff;
 const U64 = 0xffffffffffffffffn;
 
@@ -126,7 +128,8 @@ function checkScalar<T>({ codec, size, values, limits, refused, oracle }: Scalar
   }
 }
 
-for (const scalar of numbers) test(`${scalar.codec.format}, from ${scalar.limits[0]}`, () => checkScalar(scalar));
+for (const scalar of numbers)
+  test(`${scalar.codec.format}, from ${scalar.limits[0]}`, () => checkScalar(scalar));
 for (const scalar of bigints) test(scalar.codec.format, () => checkScalar(scalar));
 
 test('text carries any string without a zero character', () => {
