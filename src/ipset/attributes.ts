@@ -123,7 +123,7 @@ export const requestedElement = attrs('IPSET_ATTR', elementIds, {
   ip2: attr(IPSET_ATTR_ADT.IP2, requestedAddress),
   cidr2,
   ip2To: attr(IPSET_ATTR_ADT.IP2_TO, requestedAddress),
-  interfaceName,
+  iface: interfaceName,
   ...extensions,
   line,
 });
@@ -138,7 +138,7 @@ export const listedElement = attrs('IPSET_ATTR', elementIds, {
   protocol,
   mark,
   ether,
-  interfaceName,
+  iface: interfaceName,
   name: member,
   flags,
   timeout,

@@ -94,7 +94,7 @@ export function encodeElement(element: Element, set: SetShape, use: ElementUse):
     ip2: element.ip2,
     cidr2: element.cidr2,
     ip2To: element.ip2To,
-    interfaceName: element.iface,
+    iface: element.iface,
   };
   return use === 'add' ? { ...key, ...encodeExtensions(element) } : key;
 }
@@ -143,7 +143,7 @@ export function decodeElement(wire: ListedElementWire): Element {
   if (wire.cidr2 !== undefined) element.cidr2 = wire.cidr2;
   if (wire.ether !== undefined) element.mac = formatMac(wire.ether);
   if (wire.mark !== undefined) element.mark = wire.mark;
-  if (wire.interfaceName !== undefined) element.iface = wire.interfaceName;
+  if (wire.iface !== undefined) element.iface = wire.iface;
   if (flags & IPSET_CADT_FLAG.PHYSDEV) element.physdev = true;
   if (flags & IPSET_CADT_FLAG.IFACE_WILDCARD) element.wildcard = true;
   if (wire.name !== undefined) element.name = wire.name;
