@@ -1,5 +1,6 @@
 import { contains } from './network.ts';
 import type { PlanRule, PortRange } from './plan.ts';
+import { hasPorts } from './protocol.ts';
 import type { ScopeFacts } from './scope.ts';
 import type { Standing } from './standing.ts';
 
@@ -36,9 +37,8 @@ export function candidatesOf(
 export function fits(rule: PlanRule, flow: RuleFacts): boolean {
   if (rule.family !== undefined && (rule.family === 'ipv6') !== (flow.family === 10)) return false;
   if (rule.protocol !== undefined && rule.protocol !== flow.protocol) return false;
-  if (rule.destinationPorts.length > 0 && !inRanges(rule.destinationPorts, flow.destinationPort))
-    return false;
-  if (rule.sourcePorts.length > 0 && !inRanges(rule.sourcePorts, flow.sourcePort)) return false;
+  if (!portFits(rule.destinationPorts, flow.protocol, flow.destinationPort)) return false;
+  if (!portFits(rule.sourcePorts, flow.protocol, flow.sourcePort)) return false;
   if (rule.sources.length === 0) return true;
   return rule.sources.some(
     (network) =>
@@ -47,7 +47,10 @@ export function fits(rule: PlanRule, flow: RuleFacts): boolean {
   );
 }
 
-function inRanges(ranges: readonly PortRange[], port: number): boolean {
+/** No range means any port, and no port. */
+function portFits(ranges: readonly PortRange[], protocol: number, port: number): boolean {
+  if (ranges.length === 0) return true;
+  if (!hasPorts(protocol)) return false;
   for (const { from, to } of ranges) if (port >= from && port <= to) return true;
   return false;
 }

@@ -10,10 +10,10 @@ import type { Verdict } from './verdict.ts';
 
 /** What the judge must know of the sets: how to ask one, and what it makes of an answer that is no answer. */
 export interface SetProbes {
-  /** The probe of a rule's set for flows of an AF family; undefined where the set is missing or does not fit. */
-  probe(rule: number, family: number): Probe | undefined;
-  /** Told of an errno that is neither a hit nor a miss: the set has changed under its name, or is gone. */
-  stale(rule: number, errno: number): void;
+  /** How to ask a rule's set about such flows; undefined where it is missing or can hold none of them. */
+  probe(rule: number, family: number, protocol: number): Probe | undefined;
+  /** Told that an answer was neither a hit nor a miss: a set has changed under its name, or is gone. */
+  stale(): void;
 }
 
 export interface JudgeParts {
@@ -46,8 +46,6 @@ interface Round {
   readonly first: Uint32Array;
   readonly asked: number[];
   readonly rules: number[];
-  /** By question: a rule that asked it, for blame. */
-  readonly ruleOf: Uint16Array;
   flows: number;
   standing: Standing;
 }
@@ -77,7 +75,6 @@ export class Judge {
         first: new Uint32Array(FLOWS + 1),
         asked: [],
         rules: [],
-        ruleOf: new Uint16Array(QuestionBatch.LIMIT),
         flows: 0,
         standing: parts.standing(),
       });
@@ -123,15 +120,15 @@ export class Judge {
     while (this.#waiting.length > 0 && round.flows < FLOWS) {
       const slot = this.#waiting.head;
       const family = store.family(slot);
+      const protocol = store.protocol(slot);
       const count = candidatesOf(standing, this.#flow.at(slot), store.interface(slot), rules);
       if (!round.questions.hasRoom(count) && round.flows > 0) break;
       this.#waiting.shift();
       round.slots[round.flows] = slot;
       round.first[round.flows++] = asked;
       for (let i = 0; i < count; i++) {
-        const probe = sets.probe(rules[i]!, family);
+        const probe = sets.probe(rules[i]!, family, protocol);
         const question = probe ? round.questions.ask(probe, store, slot) : NOT_ASKED;
-        if (probe) round.ruleOf[question] = rules[i]!;
         round.asked[asked++] = question;
         round.asked[asked++] = rules[i]!;
       }
@@ -140,7 +137,7 @@ export class Judge {
   }
 
   async #ask(round: Round): Promise<void> {
-    const { questions, ruleOf } = round;
+    const { questions } = round;
     this.#tested += round.flows;
     this.#questions += questions.count;
     try {
@@ -150,7 +147,7 @@ export class Judge {
           else if (errno === MISS_ERRNO) questions.setAnswer(index, ANSWER.MISS);
           else {
             if (errno === ENOENT) questions.setAnswer(index, ANSWER.MISS);
-            this.#parts.sets.stale(ruleOf[index]!, errno);
+            this.#parts.sets.stale();
           }
         },
       });

@@ -1,0 +1,26 @@
+import { IPPROTO } from '../ctnetlink/index.ts';
+
+const protocolNames = new Map(Object.entries(IPPROTO).map(([name, number]) => [number, name.toLowerCase()]));
+
+/** 'tcp' for 6; the number as text where it has no name here. */
+export function protocolName(protocol: number): string {
+  return protocolNames.get(protocol) ?? String(protocol);
+}
+
+export function isIcmp(protocol: number): boolean {
+  return protocol === IPPROTO.ICMP || protocol === IPPROTO.ICMPV6;
+}
+
+const withPorts: readonly number[] = [
+  IPPROTO.TCP,
+  IPPROTO.UDP,
+  IPPROTO.UDPLITE,
+  IPPROTO.SCTP,
+  IPPROTO.DCCP,
+  IPPROTO.GRE,
+];
+
+/** Whether the tuples of the protocol carry two port attributes (for GRE the call ids). */
+export function hasPorts(protocol: number): boolean {
+  return withPorts.includes(protocol);
+}

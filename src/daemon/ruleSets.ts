@@ -1,0 +1,99 @@
+import type { KernelSession, SetShape } from '../ipset/index.ts';
+import type { KernelError, NetlinkError } from '../nfnetlink/errors.ts';
+import type { SetProbes } from './judge.ts';
+import type { Plan, PlanRule } from './plan.ts';
+import type { Probe } from './questionBatch.ts';
+import { type SetProbe, setProbe } from './setProbe.ts';
+
+/** What is known of a rule's set. */
+export type SetState =
+  | { readonly kind: 'unknown' }
+  | { readonly kind: 'missing' }
+  /** It is there and can never hold a flow of the rule. */
+  | { readonly kind: 'unfit'; readonly shape: SetShape; readonly why: string }
+  | { readonly kind: 'usable'; readonly shape: SetShape; readonly probe: SetProbe };
+
+const UNKNOWN: SetState = { kind: 'unknown' };
+const MISSING: SetState = { kind: 'missing' };
+const ENOENT = 2;
+
+/**
+ * The sets of the plan's rules as the kernel has them now. A set can be destroyed and made again with
+ * another type under the same name, and then every test of the old form answers 'not in the set': refresh()
+ * learns them anew, and is to be called again and again.
+ */
+export class RuleSets implements SetProbes {
+  readonly #plan: Plan;
+  readonly #session: KernelSession;
+  readonly #onChange: (rule: PlanRule, state: SetState) => void;
+  #states: SetState[];
+  #stale = false;
+
+  /** @param onChange hears of every set whose state is another than before, the first refresh included */
+  constructor(plan: Plan, session: KernelSession, onChange: (rule: PlanRule, state: SetState) => void) {
+    this.#plan = plan;
+    this.#session = session;
+    this.#onChange = onChange;
+    this.#states = plan.rules.map(() => UNKNOWN);
+  }
+
+  /** Whether an answer said that a set is not what it was. */
+  get isStale(): boolean {
+    return this.#stale;
+  }
+
+  state(rule: number): SetState {
+    return this.#states[rule]!;
+  }
+
+  probe(rule: number, family: number, protocol: number): Probe | undefined {
+    const state = this.#states[rule]!;
+    if (state.kind !== 'usable') return undefined;
+    const { probe } = state;
+    return (probe.family === family || probe.family === 0) && probe.fits(protocol) ? probe : undefined;
+  }
+
+  stale(): void {
+    this.#stale = true;
+  }
+
+  /**
+   * Asks the kernel for the header of every set.
+   * @throws NetlinkError where the kernel could not be asked; what was known stays in force.
+   */
+  async refresh(): Promise<void> {
+    this.#stale = false;
+    const protocol = await this.#session.protocol();
+    const names = [...new Set(this.#plan.rules.map(({ set }) => set))];
+    const shapes = new Map(
+      await Promise.all(names.map(async (name) => [name, await this.#shapeOf(name)] as const)),
+    );
+    this.#states = this.#plan.rules.map((rule, index) => {
+      const before = this.#states[index]!;
+      const now = stateOf(rule, shapes.get(rule.set), protocol, before);
+      if (now !== before) this.#onChange(rule, now);
+      return now;
+    });
+  }
+
+  async #shapeOf(name: string): Promise<SetShape | undefined> {
+    try {
+      return await this.#session.learn(name);
+    } catch (error) {
+      if ((error as NetlinkError).kind === 'kernel' && (error as KernelError).errno === ENOENT)
+        return undefined;
+      throw error;
+    }
+  }
+}
+
+function stateOf(rule: PlanRule, shape: SetShape | undefined, protocol: number, before: SetState): SetState {
+  if (!shape) return before.kind === 'missing' ? before : MISSING;
+  if ((before.kind === 'usable' || before.kind === 'unfit') && sameShape(before.shape, shape)) return before;
+  const probe = setProbe(rule, shape, protocol);
+  return typeof probe === 'string' ? { kind: 'unfit', shape, why: probe } : { kind: 'usable', shape, probe };
+}
+
+function sameShape(a: SetShape, b: SetShape): boolean {
+  return a.type === b.type && a.family === b.family && a.revision === b.revision;
+}
