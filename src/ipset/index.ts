@@ -8,7 +8,7 @@ export { elementFields } from './elementKey.ts';
 export { describeErrno, type ErrnoMeaning, type StorageMethod } from './errno.ts';
 export { IpsetError } from './errors.ts';
 export type { SetHeader } from './header.ts';
-export type { TypeRevisions } from './kernelSession.ts';
+export { KernelSession, type TypeRevisions } from './kernelSession.ts';
 export type { ListingPart, SetListing } from './listing.ts';
 export { MembershipTester } from './membership.ts';
 export {
