@@ -1,0 +1,71 @@
+import { CircuitBreaker } from './breaker.ts';
+import { ResetBudget } from './budget.ts';
+import { Cooldowns } from './cooldown.ts';
+import type { Limits } from './plan.ts';
+import type { SuppressReason } from './tell.ts';
+
+/** What the guard says to a reset: go, or not now, and for how long where that is known. */
+export type GuardAnswer =
+  | { readonly go: true }
+  | { readonly go: false; readonly reason: SuppressReason; readonly forMs?: number };
+
+const GO: GuardAnswer = { go: true };
+
+/**
+ * Stands between a misplaced flow and its reset, against loops and floods: nothing while paused or while
+ * the circuit breaker is open, nothing for a flow that came back, and no more than the budgets allow.
+ * Milliseconds everywhere.
+ */
+export class ResetGuard {
+  readonly #cooldowns: Cooldowns;
+  readonly #budget: ResetBudget;
+  readonly #breaker = new CircuitBreaker();
+  #paused = false;
+
+  constructor(limits: Limits, now: number) {
+    this.#cooldowns = new Cooldowns(limits.cooldownMs);
+    this.#budget = new ResetBudget(limits.resetsPerSecond, limits.resetsPerClientPerSecond, now);
+  }
+
+  get isPaused(): boolean {
+    return this.#paused;
+  }
+  get isOpen(): boolean {
+    return this.#breaker.isOpen;
+  }
+  get resting(): number {
+    return this.#cooldowns.size;
+  }
+  get record(): CircuitBreaker['record'] {
+    return this.#breaker.record;
+  }
+
+  pause(): void {
+    this.#paused = true;
+  }
+  /** Lets resets through again, also where the breaker had stopped them. */
+  resume(): void {
+    this.#paused = false;
+    this.#breaker.close();
+  }
+
+  /** Asks for one reset; 'go' takes it from the budgets. */
+  ask(flowKey: string, client: string, now: number): GuardAnswer {
+    if (this.#paused) return { go: false, reason: 'paused' };
+    if (this.#breaker.isOpen) return { go: false, reason: 'breaker' };
+    const rest = this.#cooldowns.remaining(flowKey, now);
+    if (rest > 0) return { go: false, reason: 'cooldown', forMs: rest };
+    const answer = this.#budget.take(client, now);
+    return answer === 'granted' ? GO : { go: false, reason: answer };
+  }
+
+  moved(): void {
+    this.#breaker.verified(false);
+  }
+
+  /** Notes that a flow returned: how long it rests now, and whether this opened the breaker. */
+  returned(flowKey: string, now: number): { readonly restMs: number; readonly opened: boolean } {
+    const restMs = this.#cooldowns.returned(flowKey, now);
+    return { restMs, opened: this.#breaker.verified(true) };
+  }
+}
