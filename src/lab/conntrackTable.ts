@@ -34,7 +34,7 @@ export function readConntrackTable(text: string): ConntrackRow[] {
         replySource,
         replyDestination,
         mark: Number(values('mark')[0] ?? 0),
-        id: Number(values('id')[0] ?? 0),
+        id: Number(values('id').at(-1) ?? 0),
         line,
       },
     ];

@@ -31,6 +31,8 @@ export function sysctlSteps(plan: LabPlan): Step[] {
       'net.ipv4.conf.all.send_redirects': 0,
       'net.ipv6.conf.all.disable_ipv6': 0,
       'net.ipv6.conf.default.disable_ipv6': 0,
+      // The kernel skips the wait for duplicates only if both say so (addrconf_dad_begin).
+      'net.ipv6.conf.all.accept_dad': 0,
       'net.ipv6.conf.default.accept_dad': 0,
       'net.ipv6.conf.default.accept_ra': 0,
       'net.ipv6.conf.all.forwarding': forwards,
@@ -49,16 +51,23 @@ const trackingSettings = {
   'net.netfilter.nf_conntrack_tcp_loose': 1,
 };
 
-/** Both ends of each link are born in their namespaces, so that no name appears on the machine itself. */
+/**
+ * Both ends of each link are born in their namespaces, so that no name appears on the machine itself. The
+ * ends have different interface numbers: with equal ones the kernel may take a second to notice that the
+ * link is up (linkwatch_urgent_event), and until then it answers no neighbour solicitation.
+ */
 export function linkSteps(plan: LabPlan): Step[] {
-  const veth = (name: string, peer: string, role: string) =>
-    `link add ${name} type veth peer name ${peer} netns ${namespaceOf(plan, role)}`;
-  const ports = plan.lan.clients.map((_, index) => index + 1);
+  let index = 10;
+  const veth = (name: string, peer: string, role: string) => {
+    index += 1;
+    return `link add ${name} index ${index} type veth peer name ${peer} index ${100 + index} netns ${namespaceOf(plan, role)}`;
+  };
+  const ports = plan.lan.clients.map((_, port) => port + 1);
   return [
     batch(
       ['-n', namespaceOf(plan, 'router')],
       [
-        'link add lan type bridge',
+        'link add lan type bridge mcast_snooping 0',
         ...ports.flatMap((port) => [
           veth(`lan${port}`, 'eth0', `client${port}`),
           `link set lan${port} master lan up`,
