@@ -14,7 +14,7 @@ import {
   subsystemOf,
 } from './message.ts';
 import { bytes, text, u32host, u64host } from './scalar.ts';
-import type { Subsystem } from './subsystem.ts';
+import { requestName, type Subsystem } from './subsystem.ts';
 
 /** NLMSGERR_ATTR_POLICY: what the kernel's policy would have accepted. */
 export const policyAttributes = attrs('NL_POLICY_TYPE_ATTR', NL_POLICY_TYPE_ATTR, {
@@ -82,7 +82,7 @@ export function decodeRefusal(
     errno,
     code: own?.code ?? errnoName(errno),
     meaning: own?.meaning,
-    command: subsystem?.shapeOf(command, NLM_F.REQUEST)?.name ?? `message type ${requestType}`,
+    command: requestName(requestType, subsystem),
     seq: messageSeq(source, start),
     extack: decodeExtack(source, start, end, subsystem),
   });

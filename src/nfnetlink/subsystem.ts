@@ -1,4 +1,6 @@
 import type { NestCodec } from './codec.ts';
+import { NLM_F } from './constants.ts';
+import { commandOf } from './message.ts';
 
 /** What is known of one message: its kernel name and the table of its attributes. */
 export interface MessageShape {
@@ -18,4 +20,9 @@ export interface Subsystem {
     errno: number,
     command: number,
   ): { readonly code: string; readonly meaning?: string } | undefined;
+}
+
+/** The kernel's name of a request, or its number where no subsystem names it. */
+export function requestName(type: number, subsystem?: Subsystem): string {
+  return subsystem?.shapeOf(commandOf(type), NLM_F.REQUEST)?.name ?? `message type ${type}`;
 }
