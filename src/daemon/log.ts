@@ -38,8 +38,6 @@ function levelOf(event: DaemonEvent): LogLevel {
       return 'warn';
     case 'reload':
       return event.ok ? 'info' : 'error';
-    case 'suppressed':
-      return 'debug';
     case 'sweep':
       return event.misplaced > 0 || event.cause !== 'periodic' ? 'info' : 'debug';
     case 'reset':
