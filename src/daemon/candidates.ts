@@ -1,12 +1,12 @@
 import { contains } from './network.ts';
 import type { PlanRule, PortRange } from './plan.ts';
-import { hasPorts } from './protocol.ts';
+import { hasPortNumbers } from './protocol.ts';
 import type { ScopeFacts } from './scope.ts';
 import type { Standing } from './standing.ts';
 
 /** What a rule may look at beside the set. */
 export interface RuleFacts extends ScopeFacts {
-  /** 0 for protocols without ports. */
+  /** Looked at for protocols with port numbers only. */
   readonly sourcePort: number;
 }
 
@@ -50,7 +50,7 @@ export function fits(rule: PlanRule, flow: RuleFacts): boolean {
 /** No range means any port, and no port. */
 function portFits(ranges: readonly PortRange[], protocol: number, port: number): boolean {
   if (ranges.length === 0) return true;
-  if (!hasPorts(protocol)) return false;
+  if (!hasPortNumbers(protocol)) return false;
   for (const { from, to } of ranges) if (port >= from && port <= to) return true;
   return false;
 }

@@ -24,3 +24,11 @@ const withPorts: readonly number[] = [
 export function hasPorts(protocol: number): boolean {
   return withPorts.includes(protocol);
 }
+
+/**
+ * Whether flows of the protocol have port numbers. What stands in their place elsewhere, ICMP's type and
+ * code or the call ids of GRE, is never compared with a configured port.
+ */
+export function hasPortNumbers(protocol: number): boolean {
+  return hasPorts(protocol) && protocol !== IPPROTO.GRE;
+}

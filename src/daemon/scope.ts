@@ -1,14 +1,14 @@
 import { AF } from '../nfnetlink/constants.ts';
 import type { NetworkSet } from './network.ts';
 import type { PortExemption } from './plan.ts';
-import { hasPorts } from './protocol.ts';
+import { hasPortNumbers } from './protocol.ts';
 import type { IgnoreReason } from './verdict.ts';
 
 /** Where a flow's facts are read: addresses in place, at offsets into `bytes`. */
 export interface ScopeFacts {
   readonly family: number;
   readonly protocol: number;
-  /** 0 for protocols without ports. */
+  /** Looked at for protocols with port numbers only. */
   readonly destinationPort: number;
   readonly bytes: Uint8Array;
   readonly sourceAt: number;
@@ -34,7 +34,7 @@ export function outOfScope(flow: ScopeFacts, around: Surroundings): IgnoreReason
   if (around.exemptDestinations.has(family, bytes, destinationAt)) return 'exempt-destination';
   if (around.exemptSources.has(family, bytes, flow.sourceAt)) return 'exempt-source';
   for (const { protocol, ports } of around.exemptPorts) {
-    const protocolFits = protocol === undefined ? hasPorts(flow.protocol) : protocol === flow.protocol;
+    const protocolFits = protocol === undefined ? hasPortNumbers(flow.protocol) : protocol === flow.protocol;
     if (protocolFits && flow.destinationPort >= ports.from && flow.destinationPort <= ports.to)
       return 'exempt-port';
   }

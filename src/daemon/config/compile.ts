@@ -1,5 +1,5 @@
 import type { Member, Plan, PlanRule } from '../plan.ts';
-import { hasPortNumbers } from '../portRange.ts';
+import { hasPortNumbers } from '../protocol.ts';
 import type { Path } from './configError.ts';
 import { markText } from './marks.ts';
 import { suggestion } from './nearest.ts';
