@@ -14,6 +14,8 @@ class Bucket {
   }
 
   has(now: number): boolean {
+    // no time times infinity is no number
+    if (this.#perSecond === Number.POSITIVE_INFINITY) return true;
     this.#tokens = Math.min(
       this.#perSecond,
       this.#tokens + ((now - this.#filledAt) * this.#perSecond) / 1000,
