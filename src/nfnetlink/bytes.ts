@@ -17,8 +17,15 @@ export function readU32be(bytes: Uint8Array, offset: number): number {
   );
 }
 
+// one conversion instead of four operations on bigint, each of which would allocate
+const word64 = new BigUint64Array(1);
+const halves = new Uint32Array(word64.buffer);
+const HIGH = hostIsLittleEndian ? 1 : 0;
+
 export function readU64be(bytes: Uint8Array, offset: number): bigint {
-  return (BigInt(readU32be(bytes, offset)) << 32n) | BigInt(readU32be(bytes, offset + 4));
+  halves[HIGH] = readU32be(bytes, offset);
+  halves[1 - HIGH] = readU32be(bytes, offset + 4);
+  return word64[0]!;
 }
 
 function readU16le(bytes: Uint8Array, offset: number): number {
