@@ -77,7 +77,8 @@ async function encoded(
   flush: () => Promise<void>,
 ): Promise<RequestedElementWire> {
   try {
-    const wire = { ...encodeElement(element, set, use), line: lineOf(index) };
+    const wire = encodeElement(element, set, use);
+    wire.line = lineOf(index);
     requestedElement.byteLength(wire);
     return wire;
   } catch (error) {

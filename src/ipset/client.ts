@@ -1,9 +1,10 @@
 import { ATTRIBUTES_AT, EncodeError, type Requester, type RequestOptions } from '../nfnetlink/index.ts';
 import { setReply } from './attributes.ts';
 import { type BatchCommand, runBatch } from './batch.ts';
-import { IPSET_CMD } from './constants.ts';
+import { IPSET_CMD, IPSET_ERR } from './constants.ts';
 import { type CreateOptions, encodeCreateOptions, familyOf } from './create.ts';
 import { type Element, encodeElement, type SetShape } from './element.ts';
+import { IpsetError } from './errors.ts';
 import type { SetHeader } from './header.ts';
 import { KernelSession, type TypeRevisions } from './kernelSession.ts';
 import { decodeListing, type ListingPart, listParts, listSets, type SetListing } from './listing.ts';
@@ -251,9 +252,20 @@ export class IpsetClient {
     const work = async (set: SetShape, protocol: number) => {
       const data = encodeElement(element, set, 'test');
       const message = elementMessage(IPSET_CMD.TEST, { protocol, setName: name, data }, false);
-      return this.#session.ask(set, protocol, message, options);
+      return this.#session.confirming(set, protocol, () => this.#isFound(set, message, options), options);
     };
     return this.#session.withSet(name, work, options);
+  }
+
+  async #isFound(set: SetShape, message: Uint8Array, options?: RequestOptions): Promise<boolean> {
+    const context = { command: IPSET_CMD.TEST, set: set.name, method: set.type.method };
+    try {
+      await this.#session.acknowledge(message, context, options);
+      return true;
+    } catch (error) {
+      if (error instanceof IpsetError && error.errno === IPSET_ERR.EXIST) return false;
+      throw error;
+    }
   }
 
   /**
@@ -263,7 +275,7 @@ export class IpsetClient {
   async tester(name: string, options: TestTemplateOptions & RequestOptions = {}): Promise<MembershipTester> {
     const set = await this.shape(name, options);
     const protocol = await this.protocol(options);
-    return new MembershipTester(this.#requester, testTemplate(set, protocol, options), protocol);
+    return new MembershipTester(this.#session, testTemplate(set, protocol, options));
   }
 
   /**

@@ -1,7 +1,7 @@
 import { EncodeError } from '../nfnetlink/index.ts';
 import type { ListedElementWire, RequestedElementWire } from './attributes.ts';
 import { IPSET_CADT_FLAG } from './constants.ts';
-import { checkKey } from './elementKey.ts';
+import { addressBytes, checkKey } from './elementKey.ts';
 import { formatMac, parseMac } from './mac.ts';
 import type { SetType } from './setType.ts';
 import { checkTimeout } from './timeout.ts';
@@ -78,57 +78,60 @@ export type ElementUse = 'add' | 'del' | 'test';
  */
 export function encodeElement(element: Element, set: SetShape, use: ElementUse): RequestedElementWire {
   checkKey(element, set, use);
-  const { before, after } = element;
-  const key: RequestedElementWire = {
-    ip: element.ip,
-    ipTo: element.ipTo,
-    cidr: element.cidr,
-    port: element.port,
-    portTo: element.portTo,
-    protocol: element.protocol,
-    flags: encodeFlags(element),
-    mark: element.mark,
-    ether: element.mac === undefined ? undefined : parseMac(element.mac),
-    name: element.name,
-    nameReference: before ?? after,
-    ip2: element.ip2,
-    cidr2: element.cidr2,
-    ip2To: element.ip2To,
-    iface: element.iface,
-  };
-  return use === 'add' ? { ...key, ...encodeExtensions(element) } : key;
+  const wire: RequestedElementWire = {};
+  if (element.ip !== undefined) wire.ip = addressBytes(element.ip, set, 'ip');
+  if (element.ipTo !== undefined) wire.ipTo = addressBytes(element.ipTo, set, 'ipTo');
+  if (element.cidr !== undefined) wire.cidr = element.cidr;
+  if (element.port !== undefined) wire.port = element.port;
+  if (element.portTo !== undefined) wire.portTo = element.portTo;
+  if (element.protocol !== undefined) wire.protocol = element.protocol;
+  const flags = encodeFlags(element);
+  if (flags !== 0) wire.flags = flags;
+  if (element.mark !== undefined) wire.mark = element.mark;
+  if (element.mac !== undefined) wire.ether = parseMac(element.mac);
+  if (element.name !== undefined) wire.name = element.name;
+  const neighbour = element.before ?? element.after;
+  if (neighbour !== undefined) wire.nameReference = neighbour;
+  if (element.ip2 !== undefined) wire.ip2 = addressBytes(element.ip2, set, 'ip2');
+  if (element.cidr2 !== undefined) wire.cidr2 = element.cidr2;
+  if (element.ip2To !== undefined) wire.ip2To = addressBytes(element.ip2To, set, 'ip2To');
+  if (element.iface !== undefined) wire.iface = element.iface;
+  if (use === 'add') encodeExtensions(element, wire);
+  return wire;
 }
 
-function encodeFlags(element: Element): number | undefined {
-  const flags =
+function encodeFlags(element: Element): number {
+  return (
     (element.before === undefined ? 0 : IPSET_CADT_FLAG.BEFORE) |
     (element.physdev ? IPSET_CADT_FLAG.PHYSDEV : 0) |
     (element.nomatch ? IPSET_CADT_FLAG.NOMATCH : 0) |
-    (element.wildcard ? IPSET_CADT_FLAG.IFACE_WILDCARD : 0);
-  return flags === 0 ? undefined : flags;
+    (element.wildcard ? IPSET_CADT_FLAG.IFACE_WILDCARD : 0)
+  );
 }
 
-function encodeExtensions(element: Element): RequestedElementWire {
-  const { timeout, skbMark } = element;
-  if (timeout !== undefined) checkTimeout(timeout);
-  return {
-    timeout,
-    packets: element.packets,
-    bytes: element.bytes,
-    comment: element.comment,
-    skbMark: skbMark && encodeSkbMark(skbMark),
-    skbPriority: element.skbPriority,
-    skbQueue: element.skbQueue,
-  };
+function encodeExtensions(element: Element, wire: RequestedElementWire): void {
+  if (element.timeout !== undefined) {
+    checkTimeout(element.timeout);
+    wire.timeout = element.timeout;
+  }
+  if (element.packets !== undefined) wire.packets = element.packets;
+  if (element.bytes !== undefined) wire.bytes = element.bytes;
+  if (element.comment !== undefined) wire.comment = element.comment;
+  if (element.skbMark !== undefined) wire.skbMark = encodeSkbMark(element.skbMark);
+  if (element.skbPriority !== undefined) wire.skbPriority = element.skbPriority;
+  if (element.skbQueue !== undefined) wire.skbQueue = element.skbQueue;
 }
 
 function encodeSkbMark({ mark, mask }: { mark: number; mask: number }): bigint {
-  for (const [name, value] of Object.entries({ mark, mask })) {
-    if (!Number.isInteger(value) || value < 0 || value > 0xffffffff) {
-      throw new EncodeError(`${value} is not an integer from 0 to 4294967295`, `skbMark.${name}`);
-    }
-  }
+  checkU32(mark, 'skbMark.mark');
+  checkU32(mask, 'skbMark.mask');
   return (BigInt(mark) << 32n) | BigInt(mask);
+}
+
+function checkU32(value: number, path: string): void {
+  if (!Number.isInteger(value) || value < 0 || value > 0xffffffff) {
+    throw new EncodeError(`${value} is not an integer from 0 to 4294967295`, path);
+  }
 }
 
 /** An element of a listing. */

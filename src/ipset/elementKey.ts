@@ -76,8 +76,9 @@ export function checkKey(element: Element, set: SetShape, use: ElementUse): void
       throw new EncodeError(`an element of set ${set.name} (${set.type.name}) needs it`, field);
     }
   }
-  for (const [field, value] of Object.entries(element) as [Field, unknown][]) {
-    if (value === undefined || value === false) continue;
+  for (const name in element) {
+    const field = name as Field;
+    if (element[field] === undefined || element[field] === false) continue;
     if (!allowed.has(field) && !extensionFields.has(field)) {
       throw new EncodeError(`an element of set ${set.name} (${set.type.name}) has none`, field);
     }
@@ -113,18 +114,15 @@ function checkAddress(element: Element, set: SetShape, use: ElementUse, which: '
   const cidrField = `cidr${which}` as const;
   const address = element[field];
   if (address === undefined) return;
-  checkFamily(address, set, field);
   const [to, cidr] = [element[toField], element[cidrField]];
-  const isNet =
-    set.type.dimensions.filter((each) => each === 'ip' || each === 'net')[which === '' ? 0 : 1] === 'net';
   const bits = set.family === AF.INET6 ? 128 : 32;
   if (to !== undefined) {
     if (use === 'test') throw new EncodeError('a test takes one element, not a range', toField);
     if (cidr !== undefined) throw new EncodeError('a range has no prefix length', cidrField);
     if (bits === 128) throw new EncodeError('the kernel takes no ranges of IPv6 addresses', toField);
-    checkFamily(to, set, toField);
   }
   if (cidr === undefined) return;
+  const isNet = isNetwork(set.type, which);
   const least = zeroPrefix(set, isNet) ? 0 : 1;
   if (!Number.isInteger(cidr) || cidr < least || cidr > bits) {
     throw new EncodeError(`${cidr} is not a prefix length from ${least} to ${bits}`, cidrField);
@@ -136,19 +134,29 @@ function checkAddress(element: Element, set: SetShape, use: ElementUse, which: '
   if (bits === 128) throw new EncodeError('the kernel takes no networks of IPv6 hosts: only 128', cidrField);
 }
 
+/** Whether the type's first or second address is a network rather than a host. */
+function isNetwork(type: SetType, which: '' | '2'): boolean {
+  const addresses = type.dimensions.filter((each) => each === 'ip' || each === 'net');
+  return addresses[which === '' ? 0 : 1] === 'net';
+}
+
 /** Only these types hold a network of prefix length 0; the others answer IPSET_ERR_INVALID_CIDR. */
 function zeroPrefix(set: SetShape, isNet: boolean): boolean {
   if (!isNet) return false;
   return set.type.name === 'hash:net,iface' ? set.revision >= 2 : set.type.name === 'hash:net,port,net';
 }
 
-function checkFamily(address: string, set: SetShape, field: string): void {
-  const size = typeof address === 'string' ? parseAddress(address)?.length : undefined;
-  if (size === undefined) throw new EncodeError(`${JSON.stringify(address)} is not an address`, field);
+/**
+ * The bytes of an address of the set's family.
+ * @throws EncodeError with the field's name as path.
+ */
+export function addressBytes(address: string, set: SetShape, field: Field): Uint8Array {
+  const bytes = typeof address === 'string' ? parseAddress(address) : undefined;
+  if (!bytes) throw new EncodeError(`${JSON.stringify(address)} is not an address`, field);
   const wanted = set.family === AF.INET6 ? 16 : 4;
-  if (size === wanted) return;
+  if (bytes.length === wanted) return bytes;
   throw new EncodeError(
-    `${address} is an IPv${size === 4 ? 4 : 6} address, set ${set.name} (${set.type.name}) ` +
+    `${address} is an IPv${bytes.length === 4 ? 4 : 6} address, set ${set.name} (${set.type.name}) ` +
       `holds IPv${wanted === 4 ? 4 : 6} addresses`,
     field,
   );

@@ -1,12 +1,9 @@
 import {
   ATTRIBUTES_AT,
-  decodeRefusal,
   EncodeError,
   type KernelError,
   type MessageDecoder,
-  messageTypeOf,
   type NetlinkError,
-  NFNL_SUBSYS,
   type Requester,
   type RequestOptions,
   type ValueOf,
@@ -135,44 +132,31 @@ export class KernelSession {
   }
 
   /**
-   * Tests one element, with the set's header in front of it in the same datagram: TEST answers 'not in
-   * the set' to a key that it cannot read.
-   * @throws EncodeError where the set is no longer what the test was written for
+   * Runs `work`, whose requests were written for `set`, and asks in the same turn, so that the requests
+   * travel together, whether the set is still what is known of it.
+   * @throws EncodeError where it is not; IpsetError ENOENT where there is no such set any more.
    */
-  async ask(set: SetShape, protocol: number, test: Uint8Array, options?: RequestOptions): Promise<boolean> {
-    const header = plainMessage(IPSET_CMD.HEADER, { protocol, setName: set.name });
-    const messages = new Uint8Array(header.length + test.length);
-    messages.set(header);
-    messages.set(test, header.length);
-    const refusals: (KernelError | undefined)[] = [];
-    let now: SetShape | undefined;
-    const commands = [IPSET_CMD.HEADER, IPSET_CMD.TEST] as const;
-    await this.requester.pipeline(
-      messages,
-      {
-        onData(_index, bytes, start, end) {
-          now = readShape(bytes, start, end);
-        },
-        onAck(index, errno, bytes, start, end) {
-          if (errno === 0) return;
-          refusals[index] = decodeRefusal(
-            bytes,
-            start,
-            end,
-            messageTypeOf(NFNL_SUBSYS.IPSET, commands[index]!),
-          );
-        },
-      },
-      options,
+  async confirming<T>(
+    set: SetShape,
+    protocol: number,
+    work: () => Promise<T>,
+    options?: RequestOptions,
+  ): Promise<T> {
+    const [confirmed, done] = await Promise.allSettled([this.#confirm(set, protocol, options), work()]);
+    if (confirmed.status === 'rejected') throw confirmed.reason;
+    if (done.status === 'rejected') throw done.reason;
+    return done.value;
+  }
+
+  async #confirm(set: SetShape, protocol: number, options?: RequestOptions): Promise<void> {
+    const message = plainMessage(IPSET_CMD.HEADER, { protocol, setName: set.name });
+    const context = { command: IPSET_CMD.HEADER, set: set.name };
+    const [now] = await this.query(message, readShape, context, options);
+    if (now && sameShape(now, set)) return;
+    throw new EncodeError(
+      `set ${set.name} is no longer ${set.type.name} of the family and revision that was asked about`,
+      'set',
     );
-    const [lost, refusal] = refusals;
-    const context = { set: set.name, method: set.type.method };
-    if (lost) throw asIpsetError(lost, { command: IPSET_CMD.HEADER, ...context });
-    if (refusal && refusal.errno !== IPSET_ERR.EXIST) {
-      throw asIpsetError(refusal, { command: IPSET_CMD.TEST, ...context });
-    }
-    if (now && !sameShape(now, set)) throw new EncodeError(`set ${set.name} is now ${now.type.name}`, 'set');
-    return !refusal;
   }
 
   /** Sends one message that is acknowledged. */

@@ -1,20 +1,15 @@
 import {
-  ATTRIBUTES_AT,
   decodeRefusal,
   EncodeError,
   messageTypeOf,
   NFNL_SUBSYS,
   type PipelineHandler,
-  type Requester,
   type RequestOptions,
 } from '../nfnetlink/index.ts';
-import { setReply } from './attributes.ts';
 import { IPSET_CMD, IPSET_ERR } from './constants.ts';
 import type { SetShape } from './element.ts';
 import { asIpsetError } from './errors.ts';
-import { decodeShape, sameShape } from './header.ts';
-import { plainMessage } from './messages.ts';
-import { ipset } from './subsystem.ts';
+import type { KernelSession } from './kernelSession.ts';
 import type { TestTemplate } from './testTemplate.ts';
 
 /** How many keys are asked about in one pipeline; bounds the memory of a tester. */
@@ -24,23 +19,21 @@ const CHUNK = 4096;
  * Asks about many raw keys of one set (`IpsetClient.tester`). The buffer of messages is made once, so
  * that a key costs no allocation.
  *
- * The set's header is asked for in front of each pipeline, in the same datagram: the kernel answers 'not
- * in the set' to a key that it cannot read, and a set may be destroyed and made again with another type.
+ * The set's type is asked for together with each pipeline: the kernel answers 'not in the set' to a key
+ * that it cannot read, and a set may be destroyed and made again with another type.
  */
 export class MembershipTester {
-  readonly #requester: Requester;
+  readonly #session: KernelSession;
   readonly #template: TestTemplate;
-  readonly #header: Uint8Array;
   readonly #answers: Answers;
   #messages = new Uint8Array(0);
   #prepared = 0;
   #last: Promise<unknown> = Promise.resolve();
 
-  /** Made by `IpsetClient.tester`, which learns the set's type and the kernel's protocol. */
-  constructor(requester: Requester, template: TestTemplate, protocol: number) {
-    this.#requester = requester;
+  /** Made by `IpsetClient.tester`. */
+  constructor(session: KernelSession, template: TestTemplate) {
+    this.#session = session;
     this.#template = template;
-    this.#header = plainMessage(IPSET_CMD.HEADER, { protocol, setName: template.set.name });
     this.#answers = new Answers(template.set);
   }
 
@@ -56,21 +49,18 @@ export class MembershipTester {
    * @throws EncodeError where the lengths do not fit, or the set is now of another type or family: make a
    * new tester; IpsetError ENOENT where there is no such set.
    */
-  async testMany(
-    keys: Uint8Array,
-    results: Uint8Array = new Uint8Array(keys.length / this.keyLength),
-    options?: RequestOptions,
-  ): Promise<Uint8Array> {
+  async testMany(keys: Uint8Array, results?: Uint8Array, options?: RequestOptions): Promise<Uint8Array> {
     const count = keys.length / this.keyLength;
     if (!Number.isInteger(count)) {
       throw new EncodeError(`${keys.length} bytes are not whole keys of ${this.keyLength}`, 'keys');
     }
-    if (results.length < count) throw new EncodeError(`${count} keys need as many bytes`, 'results');
+    const found = results ?? new Uint8Array(count);
+    if (found.length < count) throw new EncodeError(`${count} keys need as many bytes`, 'results');
     // one pipeline at a time: the messages belong to the connection until it resolves
-    const turn = this.#last.then(() => this.#run(keys, count, results, options));
+    const turn = this.#last.then(() => this.#run(keys, count, found, options));
     this.#last = turn.catch(() => undefined);
     await turn;
-    return results;
+    return found;
   }
 
   async #run(keys: Uint8Array, count: number, results: Uint8Array, options?: RequestOptions): Promise<void> {
@@ -79,44 +69,39 @@ export class MembershipTester {
       this.#reserve(size);
       this.#fill(keys, first, size);
       this.#answers.begin(results, first);
-      const end = this.#header.length + size * this.#template.messageLength;
-      await this.#requester.pipeline(this.#messages.subarray(0, end), this.#answers, options);
-      this.#answers.check();
+      const messages = this.#messages.subarray(0, size * this.#template.messageLength);
+      const ask = () => this.#session.requester.pipeline(messages, this.#answers, options);
+      await this.#session.confirming(this.#template.set, this.#template.protocol, ask, options);
+      if (this.#answers.failure) throw this.#answers.failure;
     }
   }
 
   #reserve(size: number): void {
     if (size <= this.#prepared) return;
     const { messageLength } = this.#template;
-    this.#messages = new Uint8Array(this.#header.length + size * messageLength);
-    this.#messages.set(this.#header);
-    for (let i = 0; i < size; i++) {
-      this.#template.prepare(this.#messages, this.#header.length + i * messageLength);
-    }
+    this.#messages = new Uint8Array(size * messageLength);
+    for (let i = 0; i < size; i++) this.#template.prepare(this.#messages, i * messageLength);
     this.#prepared = size;
   }
 
   #fill(keys: Uint8Array, first: number, size: number): void {
     const template = this.#template;
     const { keyLength, messageLength } = template;
-    let at = this.#header.length;
-    let key = first * keyLength;
-    for (let i = 0; i < size; i++, at += messageLength, key += keyLength) {
-      template.fill(this.#messages, at, keys, key);
+    for (let i = 0; i < size; i++) {
+      template.fill(this.#messages, i * messageLength, keys, (first + i) * keyLength);
     }
   }
 }
 
 const testType = messageTypeOf(NFNL_SUBSYS.IPSET, IPSET_CMD.TEST);
-const headerType = messageTypeOf(NFNL_SUBSYS.IPSET, IPSET_CMD.HEADER);
 
-/** Hears the answers to one pipeline: the header first, then a test a key. */
+/** Hears the answers to one pipeline of tests. */
 class Answers implements PipelineHandler {
+  /** The first refusal that is no answer. */
+  failure: unknown;
   readonly #set: SetShape;
   #results: Uint8Array = new Uint8Array(0);
   #first = 0;
-  #found: SetShape | undefined;
-  #failure: unknown;
 
   constructor(set: SetShape) {
     this.#set = set;
@@ -125,37 +110,19 @@ class Answers implements PipelineHandler {
   begin(results: Uint8Array, first: number): void {
     this.#results = results;
     this.#first = first;
-    this.#found = undefined;
-    this.#failure = undefined;
-  }
-
-  onData(_index: number, bytes: Uint8Array, start: number, end: number): void {
-    this.#found = decodeShape(setReply.decode(bytes, start + ATTRIBUTES_AT, end), start);
+    this.failure = undefined;
   }
 
   onAck(index: number, errno: number, bytes: Uint8Array, start: number, end: number): void {
-    if (index > 0 && (errno === 0 || errno === IPSET_ERR.EXIST)) {
-      this.#results[this.#first + index - 1] = errno === 0 ? 1 : 0;
-    } else if (errno !== 0 && this.#failure === undefined) {
-      const refusal = decodeRefusal(bytes, start, end, index === 0 ? headerType : testType, ipset);
-      this.#failure = asIpsetError(refusal, {
-        command: index === 0 ? IPSET_CMD.HEADER : IPSET_CMD.TEST,
+    if (errno === 0 || errno === IPSET_ERR.EXIST) {
+      this.#results[this.#first + index] = errno === 0 ? 1 : 0;
+    } else {
+      this.failure ??= asIpsetError(decodeRefusal(bytes, start, end, testType), {
+        command: IPSET_CMD.TEST,
         set: this.#set.name,
         method: this.#set.type.method,
-        ...(index > 0 && { index: this.#first + index - 1 }),
+        index: this.#first + index,
       });
-    }
-  }
-
-  /** Throws what went wrong in the pipeline that has ended. */
-  check(): void {
-    if (this.#failure !== undefined) throw this.#failure;
-    if (this.#found && !sameShape(this.#found, this.#set)) {
-      throw new EncodeError(
-        `set ${this.#set.name} was ${this.#set.type.name} and is now ${this.#found.type.name}, or of ` +
-          'another family: make a new tester',
-        'set',
-      );
     }
   }
 }

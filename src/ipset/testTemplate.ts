@@ -31,6 +31,8 @@ export interface TestTemplateOptions {
  */
 export interface TestTemplate {
   readonly set: SetShape;
+  /** The ipset protocol version of the messages. */
+  readonly protocol: number;
   /** Bytes of a key. */
   readonly keyLength: number;
   /** Bytes of a message; a multiple of four. */
@@ -65,6 +67,7 @@ export function testTemplate(
   const keyLength = patches.reduce((sum, patch) => sum + patch.length, 0);
   return {
     set,
+    protocol,
     keyLength,
     messageLength: message.length,
     prepare: (target, offset) => target.set(message, offset),
