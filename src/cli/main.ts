@@ -1,3 +1,5 @@
+// first, since node:ffi warns when it is loaded
+import './quietFfi.ts';
 import { EXIT } from './io.ts';
 import { run } from './run.ts';
 

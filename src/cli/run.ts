@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { addDecode } from './decode.ts';
+import { addDoctor } from './doctor.ts';
 import { explainError, usageError } from './errors.ts';
 import { EXIT, type Io } from './io.ts';
 import { version } from './version.ts';
@@ -7,7 +8,7 @@ import { version } from './version.ts';
 /** One command: adds itself to the program, and leaves its exit code with `exit`. */
 export type AddCommand = (program: Command, io: Io, exit: (code: number) => void) => void;
 
-const commands: readonly AddCommand[] = [addDecode];
+const commands: readonly AddCommand[] = [addDecode, addDoctor];
 
 /**
  * Runs the command line to its end and returns the exit code. Never throws: what goes wrong is one line
@@ -57,6 +58,10 @@ function usageOf(error: CommanderError, program: Command, argv: readonly string[
   const [first = '', hint] = error.message.replace(/^error: /, '').split('\n');
   const command = program.commands.find((each) => each.name() === argv[0])?.name();
   const help = ['resteer', command, '--help'].filter(Boolean).join(' ');
+  const why = first.replace(
+    /^too many arguments.*\. Expected (\d+) arguments? but got (\d+)\.$/,
+    'too many arguments: $2 where $1 are expected',
+  );
   const suggestion = /\((Did you mean .*)\)/.exec(hint ?? '')?.[1]?.replace(/^Did/, 'did');
-  return usageError(command ?? 'usage', first, `${suggestion ? `${suggestion} ` : ''}see ${help}`);
+  return usageError(command ?? 'usage', why, `${suggestion ? `${suggestion} ` : ''}see ${help}`);
 }

@@ -136,7 +136,7 @@ const MOST_BYTES = 4096;
 /** The datagram of a seed: one of the corpus, spoiled once, or up to four times. */
 export function mutated(seed: number, corpus: readonly Uint8Array[]): Uint8Array {
   const random = new Random(seed);
-  let bytes = random.pick(corpus).slice(0, MOST_BYTES);
+  let bytes: Uint8Array = random.pick(corpus).slice(0, MOST_BYTES);
   const more = random.below(3) === 0 ? random.below(4) : 0;
   for (let i = 0; i <= more; i++) bytes = random.pick(mutations)(bytes, random, corpus);
   // a wrong message length hides everything behind it, so mostly it is put right

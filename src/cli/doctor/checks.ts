@@ -45,7 +45,7 @@ const memory: MachineCheck = ({ availableKilobytes }) => {
   };
 };
 
-const privileges: MachineCheck = ({ isNetAdmin, isUserNamespace }) => {
+const privileges: MachineCheck = ({ isNetAdmin, isUserNamespace, table }) => {
   const inside = isUserNamespace ? ' (in a user namespace: for its own network namespaces only)' : '';
   const why = 'the kernel answers no conntrack or ipset message, and joins no event group, without it';
   if (isNetAdmin === undefined) {
@@ -55,6 +55,15 @@ const privileges: MachineCheck = ({ isNetAdmin, isUserNamespace }) => {
       found: 'unknown: /proc/self/status cannot be read',
       why,
       mend: 'mount /proc',
+    };
+  }
+  if (isNetAdmin && 'error' in table && isPermissionError(table.error)) {
+    return {
+      name: 'privileges',
+      status: 'fail',
+      found: `CAP_NET_ADMIN${inside}, but the kernel refuses it in this network namespace`,
+      why,
+      mend: 'run as root outside, or in a network namespace made inside: unshare --net',
     };
   }
   if (isNetAdmin) return { name: 'privileges', status: 'ok', found: `CAP_NET_ADMIN${inside}`, why };
