@@ -1,11 +1,13 @@
 import { formatIpv4, formatIpv6, parseIpv4, parseIpv6 } from './address.ts';
 import {
   readU16be,
+  readU16host,
   readU32be,
   readU32host,
   readU64be,
   readU64host,
   writeU16be,
+  writeU16host,
   writeU32be,
   writeU32host,
   writeU64be,
@@ -60,6 +62,8 @@ export const u16be = integer('be16', 2, 0xffff, readU16be, writeU16be);
 export const u32be = integer('be32', 4, 0xffffffff, readU32be, writeU32be);
 /** Eight bytes in network order, as bigint. */
 export const u64be = integer('be64', 8, MAX_U64, readU64be, writeU64be);
+/** Two bytes in host order. */
+export const u16host = integer('u16_host', 2, 0xffff, readU16host, writeU16host);
 /** Four bytes in host order. */
 export const u32host = integer('u32_host', 4, 0xffffffff, readU32host, writeU32host);
 /** Eight bytes in host order, as bigint. */
