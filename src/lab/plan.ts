@@ -138,6 +138,11 @@ export function planLab(id: string, options: LabOptions = {}): LabPlan {
   if (!Number.isInteger(count) || count < 1 || count > Math.min(26, ids - 3)) {
     throw new RangeError(`wans: ${count} is not from 1 to ${Math.min(26, ids - 3)}`);
   }
+  const defaultWan = options.defaultWan ?? 1;
+  const rules = options.rules ?? (count > 1 ? defaultRules : []);
+  for (const wan of [defaultWan, ...rules.map((rule) => rule.wan)]) {
+    if (!(wan >= 1 && wan <= count)) throw new RangeError(`no WAN ${wan}: there are 1 to ${count}`);
+  }
   const lan = (host: string) => ({ ipv4: `192.168.50.${host}`, ipv6: `fd00:50::${host}` });
   const servers = ['10', '11', '12', '13'];
   return {
@@ -147,7 +152,7 @@ export function planLab(id: string, options: LabOptions = {}): LabPlan {
     unreachableMark: markOf(ids - 1, markMask),
     blackholeMark: markOf(ids - 2, markMask),
     masquerade: options.masquerade ?? true,
-    defaultWan: options.defaultWan ?? 1,
+    defaultWan,
     wans: Array.from({ length: count }, (_, index) => planWan(index + 1, markMask)),
     lan: {
       network: { ipv4: '192.168.50.0/24', ipv6: 'fd00:50::/64' },
@@ -161,7 +166,7 @@ export function planLab(id: string, options: LabOptions = {}): LabPlan {
     },
     serverPorts: options.serverPorts ?? [443],
     sets: options.sets ?? defaultSets,
-    rules: options.rules ?? (count > 1 ? defaultRules : []),
+    rules,
     portForwards: options.portForwards ?? [],
     sysctls: options.sysctls ?? {},
   };
