@@ -1,3 +1,4 @@
+import { constants } from 'node:os';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { findings, machineChecks } from '../../src/cli/doctor/checks.ts';
@@ -8,45 +9,27 @@ import { IPS } from '../../src/ctnetlink/constants.ts';
 import { tableStatisticsAttributes } from '../../src/ctnetlink/statisticsAttributes.ts';
 import { protocolReply } from '../../src/ipset/attributes.ts';
 import type { Codec } from '../../src/nfnetlink/codec.ts';
-import { KernelError, TransportError } from '../../src/nfnetlink/errors.ts';
-import { encodeRequest, messageType } from '../../src/nfnetlink/message.ts';
-import type { MessageDecoder, Requester } from '../../src/nfnetlink/requester.ts';
+import { RequestConnection } from '../../src/nfnetlink/connection.ts';
+import { TransportError } from '../../src/nfnetlink/errors.ts';
+import { encodeRequest } from '../../src/nfnetlink/message.ts';
+import { ack, data, dump, type Reply } from '../../src/testing/replies.ts';
+import { ScriptedTransport } from '../../src/testing/scriptedTransport.ts';
 import { captureIo } from '../support/captureIo.ts';
 
 const GET = 0x0101;
 const GET_STATS = 0x0105;
 const IPSET_PROTOCOL = 0x0601;
 
-type Answers = Readonly<Record<number, readonly Uint8Array[] | Error>>;
+type Answers = Readonly<Record<number, readonly Reply[]>>;
 
-const reply = <T>(codec: Codec<T>, value: T) => encodeRequest({ type: 0, flags: 0 }, codec, value);
+const encoded = <T>(codec: Codec<T>, value: T) => encodeRequest({ type: 0x0100, flags: 0 }, codec, value);
+const said = <T>(codec: Codec<T>, value: T) => [data(encoded(codec, value)), ack()];
 
 const well: Answers = {
-  [GET]: [],
-  [GET_STATS]: [reply(tableStatisticsAttributes, { entries: 7, maxEntries: 1000 })],
-  [IPSET_PROTOCOL]: [reply(protocolReply, { protocol: 7, protocolMin: 6 })],
+  [GET]: [dump([])],
+  [GET_STATS]: said(tableStatisticsAttributes, { entries: 7, maxEntries: 1000 }),
+  [IPSET_PROTOCOL]: said(protocolReply, { protocol: 7, protocolMin: 6 }),
 };
-
-/** A kernel that has one answer to each type of message. */
-function kernel(answers: Answers, closed: { count: number }): Requester {
-  const answer = (message: Uint8Array) => {
-    const messages = answers[messageType(message, 0)];
-    if (messages === undefined) throw new Error(`no answer to ${messageType(message, 0)}`);
-    if (messages instanceof Error) throw messages;
-    return messages;
-  };
-  return {
-    async query<T>(message: Uint8Array, decode: MessageDecoder<T>) {
-      return answer(message).map((bytes) => decode(bytes, 0, bytes.length));
-    },
-    async *dump<T>(message: Uint8Array, decode: MessageDecoder<T>) {
-      for (const bytes of answer(message)) yield decode(bytes, 0, bytes.length);
-    },
-    async close() {
-      closed.count++;
-    },
-  } as unknown as Requester;
-}
 
 interface Changes {
   readonly answers?: Answers;
@@ -67,39 +50,39 @@ const files: Readonly<Record<string, string>> = {
 
 /** A machine on which all is well, but for the changes. */
 function machine({ answers, files: changed, machine: parts }: Changes = {}) {
-  const closed = { count: 0 };
+  const kernel = new ScriptedTransport().program(({ type }) => ({ ...well, ...answers })[type]);
   const whole: Machine = {
     platform: 'linux',
     nodeVersion: '20.20.2',
     readText: (path) => ({ ...files, ...changed })[path],
     describeTransport: () => ({ kind: 'handle', why: 'it is there', available: [] }),
-    openRequester: async () => kernel({ ...well, ...answers }, closed),
+    openRequester: async () => new RequestConnection(kernel),
     ...parts,
   };
-  return { whole, closed };
+  return { whole, kernel };
 }
 
 async function examine(changes: Changes = {}) {
-  const { whole, closed } = machine(changes);
+  const { whole, kernel } = machine(changes);
   const found = findings(machineChecks, await gatherFacts(whole));
   const of = (name: string) => found.find((finding) => finding.name === name);
   return {
     found,
     of,
-    closed,
+    kernel,
     notWell: found.filter(({ status }) => status !== 'ok').map(({ name }) => name),
   };
 }
 
-const einval = (command: string) => new KernelError({ errno: 22, code: 'EINVAL', command, seq: 1 });
-const eperm = (command: string) => new KernelError({ errno: 1, code: 'EPERM', command, seq: 1 });
+const einval = [ack(constants.errno.EINVAL)];
+const eperm = [ack(constants.errno.EPERM)];
 
 test('a machine on which all is well', async () => {
-  const { found, notWell, closed } = await examine();
+  const { found, notWell, kernel } = await examine();
   assert.equal(notWell, []);
   assert.is(found.length, machineChecks.length);
   assert.is(new Set(found.map(({ name }) => name)).size, found.length);
-  assert.is(closed.count, 1);
+  assert.is(kernel.isClosed, true);
   for (const { why, found: what } of found) assert.ok(why.length > 10 && what.length > 0);
 });
 
@@ -107,9 +90,9 @@ test('no privileges: one failure, and the rest of the report is as good as it ca
   const { of, notWell } = await examine({
     files: { '/proc/self/status': 'CapEff:\t0000000000000000\n' },
     answers: {
-      [GET]: eperm('IPCTNL_MSG_CT_GET'),
-      [GET_STATS]: eperm('IPCTNL_MSG_CT_GET_STATS'),
-      [IPSET_PROTOCOL]: eperm('IPSET_CMD_PROTOCOL'),
+      [GET]: eperm,
+      [GET_STATS]: eperm,
+      [IPSET_PROTOCOL]: eperm,
     },
   });
   assert.equal(notWell, ['privileges', 'ctnetlink', 'ip_set']);
@@ -131,15 +114,15 @@ test('a user namespace is named; one that does not own this network namespace fa
   assert.match(owned.of('privileges')!.found, 'user namespace');
   const foreign = await examine({
     files: inside,
-    answers: { [GET_STATS]: eperm('IPCTNL_MSG_CT_GET_STATS') },
+    answers: { [GET_STATS]: eperm },
   });
   assert.is(foreign.of('privileges')!.status, 'fail');
   assert.match(foreign.of('privileges')!.found, 'refuses it in this network namespace');
 });
 
 test('a kernel without ctnetlink, without ip_set, without either', async () => {
-  const noTable = { [GET_STATS]: einval('IPCTNL_MSG_CT_GET_STATS') };
-  const noSets = { [IPSET_PROTOCOL]: einval('IPSET_CMD_PROTOCOL') };
+  const noTable = { [GET_STATS]: einval };
+  const noSets = { [IPSET_PROTOCOL]: einval };
   assert.equal((await examine({ answers: noTable })).notWell, ['ctnetlink']);
   assert.equal((await examine({ answers: noSets })).notWell, ['ip_set']);
   const { notWell, of } = await examine({ answers: { ...noTable, ...noSets } });
@@ -152,22 +135,21 @@ test('a kernel without nfnetlink has no socket to ask on', async () => {
   const openRequester = async () => {
     throw new TransportError('socket', 'EPROTONOSUPPORT');
   };
-  const { notWell, closed } = await examine({ machine: { openRequester } });
+  const { notWell } = await examine({ machine: { openRequester } });
   assert.equal(notWell, ['ctnetlink', 'ip_set']);
-  assert.is(closed.count, 0);
 });
 
 test('an answer that makes no sense is a failure with its reason', async () => {
-  const { of } = await examine({ answers: { [GET_STATS]: [], [IPSET_PROTOCOL]: [Uint8Array.of(1)] } });
+  const { of } = await examine({ answers: { [GET_STATS]: [ack()], [IPSET_PROTOCOL]: [ack()] } });
   assert.match(of('ctnetlink')!.found, 'no answer: the kernel did not say how many flows');
   assert.is(of('ip_set')!.status, 'fail');
 });
 
 test('an ipset protocol that is not spoken', async () => {
   const versions = { protocol: 9, protocolMin: 8 };
-  const { of } = await examine({ answers: { [IPSET_PROTOCOL]: [reply(protocolReply, versions)] } });
+  const { of } = await examine({ answers: { [IPSET_PROTOCOL]: said(protocolReply, versions) } });
   assert.is(of('ip_set')!.status, 'fail');
-  const old = { [IPSET_PROTOCOL]: [reply(protocolReply, { protocol: 6 })] };
+  const old = { [IPSET_PROTOCOL]: said(protocolReply, { protocol: 6 }) };
   assert.is((await examine({ answers: old })).of('ip_set')!.found, 'protocol 6');
 });
 
@@ -221,7 +203,7 @@ test('sysctls: what a reset will do here, events, times, counts', async () => {
 
 test('a table that is empty, nearly full, full, without limit', async () => {
   const table = async (entries: number, maxEntries?: number) => {
-    const answers = { [GET_STATS]: [reply(tableStatisticsAttributes, { entries, maxEntries })] };
+    const answers = { [GET_STATS]: said(tableStatisticsAttributes, { entries, maxEntries }) };
     return (await examine({ answers })).of;
   };
   assert.is((await table(0, 1000))('tracked flows')!.status, 'warn');
@@ -245,15 +227,18 @@ test('the receive buffer in events, unless the transport may go beyond it', asyn
 
 test('flow offload is seen, also where the kernel does not filter', async () => {
   const tuple = { source: '10.0.0.1', destination: '10.0.0.2', protocol: 6 };
-  const flow = (status: number) => reply(flowAttributes, { originalTuple: tuple, status });
+  const flow = (status: number) => encoded(flowAttributes, { originalTuple: tuple, status });
   const plain = flow(IPS.CONFIRMED);
   const offloaded = flow(IPS.OFFLOAD | IPS.CONFIRMED);
-  assert.is((await examine({ answers: { [GET]: [plain, offloaded] } })).of('flow offload')!.found, 'in use');
   assert.is(
-    (await examine({ answers: { [GET]: [plain] } })).of('flow offload')!.found,
+    (await examine({ answers: { [GET]: [dump([plain, offloaded])] } })).of('flow offload')!.found,
+    'in use',
+  );
+  assert.is(
+    (await examine({ answers: { [GET]: [dump([plain])] } })).of('flow offload')!.found,
     'no flow is offloaded',
   );
-  const many = await examine({ answers: { [GET]: Array(20_001).fill(plain) } });
+  const many = await examine({ answers: { [GET]: [dump(Array(20_001).fill(plain))] } });
   assert.is(many.of('flow offload')!.found, 'none among the flows looked at');
 });
 
