@@ -6,7 +6,7 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
+import * as esbuild from 'esbuild';
 import { embeddedBindings } from './scripts/embeddedBindings.mjs';
 
 const root = dirname(fileURLToPath(import.meta.url));
@@ -23,11 +23,18 @@ function filesBelow(folder, suffix) {
   });
 }
 
+/** A warning of the bundler ends the build: it says that something was left out. */
+async function build(options) {
+  const result = await esbuild.build(options);
+  if (result.warnings.length > 0) process.exit(1);
+  return result;
+}
+
 /** Leaves every import where it is; a relative one names the file that it becomes. */
 const importsStay = (extension) => ({
   name: 'imports-stay',
-  setup(esbuild) {
-    esbuild.onResolve({ filter: /.*/ }, ({ path, kind }) =>
+  setup(plugin) {
+    plugin.onResolve({ filter: /.*/ }, ({ path, kind }) =>
       kind === 'entry-point'
         ? undefined
         : { path: path.replace(/^(\.\.?\/.*)\.ts$/, `$1${extension}`), external: true },
