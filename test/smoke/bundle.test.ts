@@ -63,6 +63,17 @@ for (const [major, node] of runtimes) {
     );
   });
 
+  // As root this makes a socket: with node:ffi, or with the binding that the executable carries.
+  test(`doctor on Node ${major}`, () => {
+    const { stdout, stderr } = run(node, ['doctor', '--json']);
+    assert.is(stderr, '');
+    const { checks } = JSON.parse(stdout) as { checks: { name: string; status: string; found: string }[] };
+    const found = (name: string) => checks.find((each) => each.name === name);
+    assert.is(found('transport')?.status, 'ok', found('transport')?.found);
+    const isPermitted = found('privileges')?.status === 'ok';
+    if (isPermitted) assert.is(found('ctnetlink')?.found, 'present');
+  });
+
   test(`wrong usage on Node ${major}`, () => {
     const { status, stdout, stderr } = run(node, ['no-such-command']);
     assert.equal([status, stdout], [2, '']);
