@@ -9,8 +9,9 @@ const arrows: Record<string, readonly string[]> = {
   nfnetlink: [],
   ctnetlink: ['nfnetlink'],
   ipset: ['nfnetlink'],
+  rtnetlink: ['nfnetlink'],
   testing: ['nfnetlink', 'ctnetlink', 'ipset'],
-  daemon: ['nfnetlink', 'ctnetlink', 'ipset'],
+  daemon: ['nfnetlink', 'ctnetlink', 'ipset', 'rtnetlink'],
   lab: [],
   cli: ['nfnetlink', 'ctnetlink', 'ipset', 'daemon', 'lab'],
 };
