@@ -4,6 +4,7 @@ import { type BatchCommand, runBatch } from './batch.ts';
 import { IPSET_CMD, IPSET_ERR } from './constants.ts';
 import { type CreateOptions, encodeCreateOptions, familyOf } from './create.ts';
 import { type Element, encodeElement, type SetShape } from './element.ts';
+import { formatElement } from './elementText.ts';
 import { IpsetError } from './errors.ts';
 import type { SetHeader } from './header.ts';
 import { KernelSession, type TypeRevisions } from './kernelSession.ts';
@@ -100,7 +101,7 @@ export class IpsetClient {
     await this.#session.acknowledge(message, { command: IPSET_CMD.DESTROY, set: name }, options);
   }
 
-  /** Destroys every set of the network namespace, or none where one of them is referred to by a rule. */
+  /** Destroys every set of the network namespace; none where a rule or a list refers to one of them. */
   async destroyAllSets(options?: RequestOptions): Promise<void> {
     const message = destroyMessage(await this.protocol(options), undefined, false);
     this.#session.forget();
@@ -239,7 +240,13 @@ export class IpsetClient {
     const work = async (set: SetShape, protocol: number) => {
       const data = encodeElement(element, set, command === IPSET_CMD.ADD ? 'add' : 'del');
       const message = elementMessage(command, { protocol, setName: name, data }, options.exist ?? false);
-      await this.#session.acknowledge(message, { command, set: name, method: set.type.method }, options);
+      const about = {
+        command,
+        set: name,
+        method: set.type.method,
+        element: formatElement(element, set.type),
+      };
+      await this.#session.acknowledge(message, about, options);
     };
     return this.#session.withSet(name, work, options);
   }

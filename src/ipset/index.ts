@@ -5,12 +5,14 @@ export * from './constants.ts';
 export type { CreateOptions, Family } from './create.ts';
 export { decodeElement, type Element, type ElementUse, encodeElement, type SetShape } from './element.ts';
 export { elementFields } from './elementKey.ts';
+export { formatElement, formatExtensions, parseElement } from './elementText.ts';
 export { describeErrno, type ErrnoMeaning, type StorageMethod } from './errno.ts';
 export { IpsetError } from './errors.ts';
 export type { SetHeader } from './header.ts';
 export { KernelSession, type TypeRevisions } from './kernelSession.ts';
 export type { ListingPart, SetListing } from './listing.ts';
 export { MembershipTester } from './membership.ts';
+export { openIpset } from './open.ts';
 export {
   type Dimension,
   type Feature,
