@@ -1,0 +1,176 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { TransportError } from '../../src/nfnetlink/errors.ts';
+import {
+  ack,
+  concatenated,
+  data,
+  later,
+  overrun,
+  ScriptedTransport,
+  sendFailure,
+} from '../../src/testing/index.ts';
+import {
+  connect,
+  deleteRequest,
+  entry,
+  getRequest,
+  markOf,
+  messageBytes,
+  rejection,
+  settled,
+} from '../support/requests.ts';
+
+const many = (count: number, request = deleteRequest) =>
+  concatenated(Array.from({ length: count }, (_, i) => request(i)));
+
+test('every message is answered at its index, refusals among them', async () => {
+  const kernel = new ScriptedTransport().program(({ bytes }) => [ack(markOf(bytes) % 3 === 0 ? 2 : 0)]);
+  const { connection } = connect(kernel);
+  const errnos: number[] = [];
+  await connection.pipeline(many(1000), { onAck: (index, errno) => (errnos[index] = errno) });
+  assert.equal(
+    errnos,
+    Array.from({ length: 1000 }, (_, i) => (i % 3 === 0 ? 2 : 0)),
+  );
+  assert.is(connection.stats.answered, 1000);
+});
+
+test("64 messages a datagram, from the caller's bytes, with consecutive numbers", async () => {
+  const kernel = new ScriptedTransport().program(() => [ack()]);
+  const { connection } = connect(kernel, { firstSeq: 100 });
+  const messages = many(150);
+  await connection.pipeline(messages, { onAck() {} });
+  assert.equal(kernel.datagrams, [64, 64, 22]);
+  assert.equal(
+    kernel.requests.map(({ seq }) => seq),
+    Array.from({ length: 150 }, (_, i) => 100 + i),
+  );
+  assert.is(new DataView(messages.buffer).getUint8(149 * messageBytes + 8), 249, 'stamped in place');
+});
+
+test('data is handed over with the index of its request', async () => {
+  const kernel = new ScriptedTransport({ queueLimit: 256 }).program(({ bytes }) => {
+    const mark = markOf(bytes);
+    return mark % 2 === 0 ? [data(entry(1000 + mark)), ack()] : [ack(2)];
+  });
+  const { connection } = connect(kernel);
+  const marks: number[] = [];
+  const onData = (index: number, bytes: Uint8Array, start: number) => {
+    marks[index] = markOf(bytes, start);
+  };
+  await connection.pipeline(many(500, getRequest), { onData, onAck() {} });
+  assert.equal(
+    Object.entries(marks),
+    Array.from({ length: 250 }, (_, i) => [String(2 * i), 1000 + 2 * i]),
+  );
+  assert.ok(kernel.mostQueued <= 192);
+});
+
+test('a transport that delivers one by one still gets whole datagrams', async () => {
+  const kernel = new ScriptedTransport({ batchSize: 1, queueLimit: 256 }).program(() => [ack()]);
+  const { connection } = connect(kernel);
+  await connection.pipeline(many(640), { onAck() {} });
+  assert.equal(kernel.datagrams, Array(10).fill(64));
+  assert.is(kernel.mostQueued, 192);
+});
+
+test('a datagram of long messages stays below 32 KiB', async () => {
+  const kernel = new ScriptedTransport({ receiveBufferSize: 1 << 24 }).program(() => [ack()]);
+  const { connection } = connect(kernel);
+  const long = new Uint8Array(3000);
+  new Uint32Array(long.buffer)[0] = long.length;
+  await connection.pipeline(concatenated(Array(25).fill(long)), { onAck() {} });
+  assert.equal(kernel.datagrams, [10, 10, 5]);
+});
+
+test('requests keep their order around a pipeline', async () => {
+  const kernel = new ScriptedTransport().program(() => [ack()]);
+  const { connection } = connect(kernel);
+  const order: string[] = [];
+  await Promise.all([
+    connection.acknowledge(deleteRequest(7)).then(() => order.push('before')),
+    connection.pipeline(many(300), { onAck() {} }).then(() => order.push('pipeline')),
+    connection.acknowledge(deleteRequest(8)).then(() => order.push('behind')),
+  ]);
+  assert.equal(order, ['before', 'pipeline', 'behind']);
+  const marks = kernel.requests.map(({ bytes }) => markOf(bytes));
+  assert.equal([marks[0], marks.at(-1), marks.length], [7, 8, 302]);
+});
+
+test('no message at all is done at once; half a message is refused', async () => {
+  const kernel = new ScriptedTransport();
+  const { connection } = connect(kernel);
+  await connection.pipeline(new Uint8Array(), { onAck() {} });
+  for (const cut of [1, 15, 27]) {
+    const error = await rejection(
+      connection.pipeline(many(2).subarray(0, messageBytes + cut), { onAck() {} }),
+    );
+    assert.is(error.kind, 'encode');
+    assert.match(error.message, 'message 1 at byte 28');
+  }
+  assert.is(kernel.requests.length, 0);
+});
+
+test('a handler that throws ends its pipeline, and the connection goes on', async () => {
+  const kernel = new ScriptedTransport().program(() => [ack()]);
+  const { connection } = connect(kernel);
+  const bug = new Error('a bug of the caller');
+  let calls = 0;
+  const onAck = (index: number) => {
+    calls += 1;
+    if (index === 10) throw bug;
+  };
+  assert.is(await rejection(connection.pipeline(many(1000), { onAck })), bug);
+  assert.is(calls, 11);
+  await connection.acknowledge(deleteRequest());
+  assert.ok(kernel.requests.length < 400);
+  assert.is(connection.stats.stale + connection.stats.answered, kernel.requests.length);
+});
+
+test('an aborted pipeline sends no more', async () => {
+  const kernel = new ScriptedTransport({ isManual: true }).program(() => [ack()]);
+  const { connection } = connect(kernel);
+  const controller = new AbortController();
+  const pipeline = rejection(connection.pipeline(many(1000), { onAck() {} }, { signal: controller.signal }));
+  await settled();
+  controller.abort();
+  assert.is((await pipeline).name, 'AbortError');
+  kernel.deliver();
+  await settled();
+  assert.is(kernel.requests.length, 192);
+  assert.is(connection.stats.stale, 192);
+});
+
+test('an overrun, a failed send and silence reject the whole pipeline', async () => {
+  const failure = new TransportError('send', 'EMSGSIZE');
+  for (const [reply, kind] of [
+    [overrun(), 'overrun'],
+    [sendFailure(failure), 'transport'],
+    [later(ack()), 'timeout'],
+  ] as const) {
+    const kernel = new ScriptedTransport().program(({ bytes }) => [markOf(bytes) === 100 ? reply : ack()]);
+    const { connection, clock } = connect(kernel);
+    const pipeline = rejection(connection.pipeline(many(300), { onAck() {} }));
+    await settled();
+    clock.advance(5000);
+    assert.is((await pipeline).kind, kind);
+    clock.turn(4);
+    await connection.acknowledge(deleteRequest());
+  }
+});
+
+test('progress puts the timeout off', async () => {
+  const kernel = new ScriptedTransport({ isManual: true }).program(() => [ack()]);
+  const { connection, clock } = connect(kernel);
+  const pipeline = connection.pipeline(many(10), { onAck() {} });
+  await settled();
+  for (let i = 0; i < 10; i++) {
+    clock.advance(4000);
+    kernel.deliver(1);
+  }
+  await pipeline;
+  assert.is(connection.stats.timeouts, 0);
+});
+
+test.run();
