@@ -4,6 +4,7 @@ import { readU16host, toHex } from './bytes.ts';
 import { type Codec, isNest, type NestCodec } from './codec.ts';
 import { NLA, NLM_F, NLMSG } from './constants.ts';
 import { errnoName } from './errno.ts';
+import { DecodeError } from './errors.ts';
 import { ATTRIBUTES_AT, commandOf, MESSAGE_HEADER, subsystemOf, walkMessages } from './message.ts';
 import { decodeNfGenMsg, decodeNlMsgHdr, type NfGenMsg, type NlMsgHdr } from './structs.ts';
 import type { Subsystem } from './subsystem.ts';
@@ -199,7 +200,11 @@ function decodeAttribute(
   };
   const at = offset + ATTRIBUTE_HEADER;
   if (entry && isNest(entry.codec)) {
-    return { ...head, nested: decodeAttributes(entry.codec, source, at, stop, heard) };
+    try {
+      return { ...head, nested: decodeAttributes(entry.codec, source, at, stop, heard) };
+    } catch (error) {
+      throw error instanceof DecodeError ? error.within(entry.name) : error;
+    }
   }
   return { ...head, ...decodeLeaf(entry?.codec, source, at, stop) };
 }

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { attributeLength, writeAttributeHeader } from '../../src/nfnetlink/attribute.ts';
-import { readU32host, toHex } from '../../src/nfnetlink/bytes.ts';
+import { readU32host, toHex, writeU16host } from '../../src/nfnetlink/bytes.ts';
 import { attr, attrs, type NestCodec, netByteOrder } from '../../src/nfnetlink/codec.ts';
 import { DecodeError } from '../../src/nfnetlink/errors.ts';
 import { encodeRequest, messageTypeOf } from '../../src/nfnetlink/message.ts';
@@ -145,11 +145,19 @@ test("netlink's own messages need no subsystem", () => {
 test('an empty datagram is no messages; a nest that runs over is an error at its byte', () => {
   assert.equal(decodeTree(new Uint8Array(0), []), { messages: [] });
   const message = encodeRequest({ type, flags: 0 }, outer, { in: { port: 1 } });
-  message[24] = 0xff;
-  message[25] = 0xff;
+  writeU16host(message, 24, 0xffff);
   assert.throws(
     () => decodeTree(message, [subsystem]),
     (error: unknown) => error instanceof DecodeError && error.offset === 24,
+  );
+});
+
+test('an error names the nests that it lies in', () => {
+  const message = encodeRequest({ type, flags: 0 }, outer, { in: { port: 1 } });
+  writeU16host(message, 24, 0);
+  assert.throws(
+    () => decodeTree(message, [subsystem]),
+    (error: unknown) => error instanceof DecodeError && error.path === 'TREE_IN' && error.offset === 24,
   );
 });
 
