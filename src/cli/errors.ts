@@ -42,7 +42,10 @@ const systemReasons: Readonly<Record<string, string>> = {
 
 function explainNetlinkError(error: NetlinkError): { text: string; exitCode: number } {
   if (isPermissionError(error)) {
-    return { text: `resteer: ${subject(error)}: ${CAPABILITY_ADVICE}`, exitCode: EXIT.NOT_PERMITTED };
+    // the subsystems name the capability themselves, with what else the refusal may mean
+    const isNamed = error.message.includes('CAP_NET_ADMIN');
+    const text = isNamed ? error.message : `${subject(error)}: ${CAPABILITY_ADVICE}`;
+    return { text: `resteer: ${text}`, exitCode: EXIT.NOT_PERMITTED };
   }
   return { text: `resteer: ${error.message}`, exitCode: EXIT.FAILED };
 }

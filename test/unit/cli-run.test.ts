@@ -59,11 +59,17 @@ test('wrong usage is one line with what, why and what to do, and exit code 2', a
 });
 
 test('an error of any layer becomes one line and an exit code', () => {
-  const refused = new KernelError({ errno: 1, code: 'EPERM', command: 'IPCTNL_MSG_CT_GET', seq: 1 });
+  const refusal = { errno: 1, code: 'EPERM', command: 'IPCTNL_MSG_CT_GET', seq: 1 };
+  const refused = new KernelError(refusal);
   const cases: [unknown, number, RegExp][] = [
     [new CliError('decode', 'no', 'do so'), 1, /^resteer: decode: no: do so$/],
     [usageError('x', 'y'), 2, /^resteer: x: y$/],
     [refused, 3, /^resteer: IPCTNL_MSG_CT_GET: not permitted: .*CAP_NET_ADMIN.*: run it as root$/],
+    [
+      new KernelError({ ...refusal, meaning: 'CAP_NET_ADMIN is needed; or the timeout is fixed' }),
+      3,
+      /^resteer: IPCTNL_MSG_CT_GET: EPERM: CAP_NET_ADMIN is needed; or the timeout is fixed$/,
+    ],
     [new TransportError('setsockopt', 'EPERM'), 3, /^resteer: setsockopt: not permitted: .*CAP_NET_ADMIN/],
     [new TransportError('sendto', 'EMSGSIZE'), 1, /^resteer: sendto: EMSGSIZE$/],
     [new TimeoutError('IPSET_CMD_LIST', 5000), 1, /^resteer: IPSET_CMD_LIST: no answer within 5000 ms$/],
