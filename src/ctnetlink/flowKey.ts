@@ -39,7 +39,9 @@ const portProtocols: readonly number[] = [
 /** @throws EncodeError where the key does not name one flow. */
 export function encodeKey(key: FlowKey): EncodedKey {
   if (typeof key !== 'object' || key === null) throw new EncodeError('a flow key is an object with a tuple');
-  const { originalTuple, replyTuple, zone } = key;
+  const { originalTuple, replyTuple, zone, id } = key;
+  if (zone !== undefined) checkInteger(zone, 0xffff, 'zone');
+  if (id !== undefined) checkInteger(id, 0xffffffff, 'id');
   if (originalTuple !== undefined) {
     const family = checkTuple(originalTuple, 'originalTuple');
     return { family, attributes: { originalTuple, zone } };
@@ -83,7 +85,8 @@ function addressLength(address: unknown, path: string): number {
   return bytes.length;
 }
 
-function checkInteger(value: unknown, max: number, path: string): void {
+/** @throws EncodeError where the value is not an integer from 0 to `max`. */
+export function checkInteger(value: unknown, max: number, path: string): void {
   if (!Number.isInteger(value) || (value as number) < 0 || (value as number) > max) {
     throw new EncodeError(`${shown(value)} is not an integer from 0 to ${max}`, path);
   }
