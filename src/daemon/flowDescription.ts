@@ -38,7 +38,10 @@ export function tupleOf(store: FlowStore, slot: number): CompleteTuple {
 }
 
 /** What tells flows of one protocol between two hosts apart: ports, or ICMP's fields. */
-function distinction(store: FlowStore, slot: number) {
+function distinction(
+  store: FlowStore,
+  slot: number,
+): Pick<FlowDescription, 'sourcePort' | 'destinationPort' | 'icmpId' | 'icmpType' | 'icmpCode'> {
   const sourcePort = store.sourcePort(slot);
   const destinationPort = store.destinationPort(slot);
   if (isIcmp(store.protocol(slot))) {
@@ -49,11 +52,13 @@ function distinction(store: FlowStore, slot: number) {
 
 export function describeFlow(store: FlowStore, slot: number): FlowDescription {
   const zone = store.zone(slot);
-  const { zone: _, ...tuple } = tupleOf(store, slot);
+  const { source, destination, protocol } = tupleOf(store, slot);
   return {
     family: familyName(store.family(slot)),
-    ...tuple,
-    protocol: protocolName(tuple.protocol),
+    protocol: protocolName(protocol),
+    source,
+    destination,
+    ...distinction(store, slot),
     mark: store.mark(slot),
     id: store.id(slot),
     ...(zone !== 0 && { zone }),

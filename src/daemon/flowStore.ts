@@ -24,6 +24,10 @@ export const FLOW_FLAG = {
   TUPLE_ZONE: 1,
   /** Asked again on the schedule when no set holds it. */
   RECHECK: 2,
+  /** Seen in its NEW event, so that its age is known. */
+  NEW: 4,
+  /** Read by the sweep that is under way. */
+  SWEPT: 8,
 } as const;
 
 /** What a record holds; addresses are read from `source` at the given offsets. */
@@ -114,6 +118,9 @@ export class FlowStore {
   }
   flags(slot: number): number {
     return this.#byte(slot, AT.FLAGS);
+  }
+  clearFlag(slot: number, flag: number): void {
+    this.#chunks[slot >>> CHUNK_BITS]!.bytes[(slot & (CHUNK - 1)) * BYTES + AT.FLAGS]! &= ~flag;
   }
   sourcePort(slot: number): number {
     return this.#word(slot, WORD.PORTS) >>> 16;

@@ -22,8 +22,10 @@ export class ResetGuard {
   readonly #breaker = new CircuitBreaker();
   #paused = false;
 
-  constructor(limits: Limits, now: number) {
-    this.#cooldowns = new Cooldowns(limits.cooldownMs);
+  /** @param previous the guard of the plan before, whose flows rest on */
+  constructor(limits: Limits, now: number, previous?: ResetGuard) {
+    this.#cooldowns = previous ? previous.#cooldowns : new Cooldowns(limits.cooldownMs);
+    this.#paused = previous?.isPaused ?? false;
     this.#budget = new ResetBudget(limits.resetsPerSecond, limits.resetsPerClientPerSecond, now);
   }
 

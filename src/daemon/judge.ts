@@ -24,6 +24,8 @@ export interface JudgeParts {
   readonly standing: () => Standing;
   /** Receives the verdict and, with it, the slot. */
   readonly onVerdict: (slot: number, verdict: Verdict) => void;
+  /** Called when a batch's verdicts are all given. */
+  readonly onRound: () => void;
   /** Hears that a batch could not be asked; its flows are judged unclassified. */
   readonly onFailure: (error: unknown) => void;
 }
@@ -61,6 +63,7 @@ export class Judge {
   readonly #flow: StoredFlow;
   readonly #rules: number[] = [];
   readonly #answers: number[] = [];
+  #drained: (() => void)[] = [];
   #tested = 0;
   #questions = 0;
 
@@ -107,6 +110,13 @@ export class Judge {
       if (round.questions.count > 0) void this.#ask(round);
       else this.#conclude(round);
     }
+  }
+
+  /** Resolves when no flow waits for a batch. */
+  drained(): Promise<void> {
+    this.flush();
+    if (this.#waiting.length === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#drained.push(resolve));
   }
 
   #fill(round: Round): void {
@@ -173,5 +183,7 @@ export class Judge {
       onVerdict(slot, decide(standing, this.#flow.at(slot), rules, answers, count));
     }
     this.#idle.push(round);
+    if (this.#waiting.length === 0) for (const resolve of this.#drained.splice(0)) resolve();
+    this.#parts.onRound();
   }
 }

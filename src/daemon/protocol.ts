@@ -1,6 +1,8 @@
 import { IPPROTO } from '../ctnetlink/index.ts';
 
-const protocolNames = new Map(Object.entries(IPPROTO).map(([name, number]) => [number, name.toLowerCase()]));
+const protocolNames: ReadonlyMap<number, string> = new Map(
+  Object.entries(IPPROTO).map(([name, number]) => [number, name.toLowerCase()]),
+);
 
 /** 'tcp' for 6; the number as text where it has no name here. */
 export function protocolName(protocol: number): string {

@@ -1,4 +1,4 @@
-import type { KernelSession, SetShape } from '../ipset/index.ts';
+import type { IpsetClient, SetShape } from '../ipset/index.ts';
 import type { KernelError, NetlinkError } from '../nfnetlink/errors.ts';
 import type { SetProbes } from './judge.ts';
 import type { Plan, PlanRule } from './plan.ts';
@@ -24,15 +24,15 @@ const ENOENT = 2;
  */
 export class RuleSets implements SetProbes {
   readonly #plan: Plan;
-  readonly #session: KernelSession;
+  readonly #client: IpsetClient;
   readonly #onChange: (rule: PlanRule, state: SetState) => void;
   #states: SetState[];
   #stale = false;
 
   /** @param onChange hears of every set whose state is another than before, the first refresh included */
-  constructor(plan: Plan, session: KernelSession, onChange: (rule: PlanRule, state: SetState) => void) {
+  constructor(plan: Plan, client: IpsetClient, onChange: (rule: PlanRule, state: SetState) => void) {
     this.#plan = plan;
-    this.#session = session;
+    this.#client = client;
     this.#onChange = onChange;
     this.#states = plan.rules.map(() => UNKNOWN);
   }
@@ -63,7 +63,7 @@ export class RuleSets implements SetProbes {
    */
   async refresh(): Promise<void> {
     this.#stale = false;
-    const protocol = await this.#session.protocol();
+    const protocol = await this.#client.protocol();
     const names = [...new Set(this.#plan.rules.map(({ set }) => set))];
     const shapes = new Map(
       await Promise.all(names.map(async (name) => [name, await this.#shapeOf(name)] as const)),
@@ -78,7 +78,7 @@ export class RuleSets implements SetProbes {
 
   async #shapeOf(name: string): Promise<SetShape | undefined> {
     try {
-      return await this.#session.learn(name);
+      return await this.#client.shape(name);
     } catch (error) {
       if ((error as NetlinkError).kind === 'kernel' && (error as KernelError).errno === ENOENT)
         return undefined;

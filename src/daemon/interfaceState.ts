@@ -1,0 +1,126 @@
+import { dirname } from 'node:path';
+import type { Clock, Timer } from '../nfnetlink/clock.ts';
+import type { PlanInterface } from './plan.ts';
+import { readStateFile, type StateFiles } from './stateFiles.ts';
+
+/** Which interfaces are online, by index, and what was odd about their state files. */
+export interface InterfaceStates {
+  readonly online: readonly boolean[];
+  readonly warnings: readonly string[];
+}
+
+/** A file that is being written is empty for a moment: its interface stays as it was. */
+const SETTLE_MS = 50;
+/** Behind the notices of the file system, which do not come from every file system. */
+const POLL_MS = 2000;
+
+/**
+ * Reads every interface's state: 'online' or 'offline' in its state file; offline where the file is missing
+ * or says something else; online without a state file.
+ * @param before the states of the last reading, which an empty file leaves as they are
+ */
+export function readInterfaceStates(
+  interfaces: readonly PlanInterface[],
+  files: Pick<StateFiles, 'read'>,
+  before: readonly boolean[] = [],
+): InterfaceStates {
+  const warnings: string[] = [];
+  const online = interfaces.map(({ name, stateFile }, index) => {
+    if (stateFile === undefined) return true;
+    const state = readStateFile(files, stateFile);
+    if (state.warning !== undefined) warnings.push(`interface ${name}: ${stateFile}: ${state.warning}`);
+    return state.online ?? before[index] ?? false;
+  });
+  return { online, warnings };
+}
+
+export interface InterfaceWatchOptions {
+  /** Hears of every change: the states after it, and the indices of the interfaces that changed. */
+  readonly onChange: (states: InterfaceStates, changed: readonly number[]) => void;
+  readonly files: StateFiles;
+  readonly clock: Clock;
+}
+
+/**
+ * Follows the state files. Their folders are watched, not they themselves, since they are replaced by
+ * renaming; a folder may vanish and come back. Everything is read again at least every two seconds.
+ */
+export class InterfaceWatch {
+  readonly #interfaces: readonly PlanInterface[];
+  readonly #options: InterfaceWatchOptions;
+  /** By folder: which one is watched, by its identity, and how to stop. */
+  readonly #watched = new Map<string, { readonly identity: string; readonly stop: () => void }>();
+  #states: InterfaceStates;
+  #poll: Timer | undefined;
+  #settling: Timer | undefined;
+  #isClosed = false;
+
+  /** Reads the states at once; nothing is watched where no interface has a state file. */
+  constructor(interfaces: readonly PlanInterface[], options: InterfaceWatchOptions) {
+    this.#interfaces = interfaces;
+    this.#options = options;
+    const hasFiles = interfaces.some(({ stateFile }) => stateFile !== undefined);
+    // watched before they are read: no change falls between
+    if (hasFiles) this.#watchFolders();
+    this.#states = readInterfaceStates(interfaces, options.files);
+    if (hasFiles) this.#pollLater();
+  }
+
+  get states(): InterfaceStates {
+    return this.#states;
+  }
+
+  /** No callback runs any more. Idempotent. */
+  close(): void {
+    this.#isClosed = true;
+    this.#poll?.cancel();
+    this.#settling?.cancel();
+    for (const { stop } of this.#watched.values()) stop();
+    this.#watched.clear();
+  }
+
+  #pollLater(): void {
+    this.#poll = this.#options.clock.after(POLL_MS, () => {
+      this.#watchFolders();
+      this.#read();
+      if (!this.#isClosed) this.#pollLater();
+    });
+    this.#poll.unref();
+  }
+
+  #noticed(): void {
+    if (this.#settling || this.#isClosed) return;
+    this.#settling = this.#options.clock.after(SETTLE_MS, () => {
+      this.#settling = undefined;
+      this.#watchFolders();
+      this.#read();
+    });
+    this.#settling.unref();
+  }
+
+  #watchFolders(): void {
+    const { files } = this.#options;
+    const folders = new Set(
+      this.#interfaces.flatMap(({ stateFile }) => (stateFile ? [dirname(stateFile)] : [])),
+    );
+    for (const folder of folders) {
+      const identity = files.identify(folder);
+      const watched = this.#watched.get(folder);
+      if (watched?.identity === identity) continue;
+      watched?.stop();
+      this.#watched.delete(folder);
+      // one that cannot be watched is polled all the same
+      const stop = identity === undefined ? undefined : files.watch(folder, () => this.#noticed());
+      if (identity !== undefined && stop) this.#watched.set(folder, { identity, stop });
+    }
+  }
+
+  #read(): void {
+    const before = this.#states;
+    const after = readInterfaceStates(this.#interfaces, this.#options.files, before.online);
+    this.#states = after;
+    const changed = [...after.online.keys()].filter((index) => after.online[index] !== before.online[index]);
+    const isSaid = after.warnings.every((warning) => before.warnings.includes(warning));
+    if (changed.length > 0 || !isSaid) this.#options.onChange(after, changed);
+  }
+}

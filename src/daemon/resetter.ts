@@ -1,0 +1,188 @@
+import { CTA, encodeDeleteFlow, encodeGetFlow, FlowView, IPS } from '../ctnetlink/index.ts';
+import { errnoName } from '../nfnetlink/errno.ts';
+import type { Requester } from '../nfnetlink/requester.ts';
+import { tupleOf } from './flowDescription.ts';
+import { FLOW_FLAG, type FlowStore } from './flowStore.ts';
+import type { MarkTable } from './intake.ts';
+import type { ResetOutcome } from './resetOutcome.ts';
+import type { Standing } from './standing.ts';
+
+/** A misplaced flow on its way to its reset. */
+export interface ResetJob {
+  readonly slot: number;
+  /** The rule that called it misplaced. */
+  readonly rule: number;
+}
+
+export interface ResetterParts {
+  readonly store: FlowStore;
+  /** A connection of its own to connection tracking. */
+  readonly requester: Requester;
+  readonly marks: MarkTable;
+  readonly standing: () => Standing;
+  /** Milliseconds of the daemon's clock, and of the world's, at the same moment. */
+  readonly now: () => number;
+  readonly wallNow: () => number;
+  /** Nothing is deleted: what would be is told as 'dry-run'. */
+  readonly dryRun: boolean;
+  /** Receives every job once, with its end; the slot is the receiver's from then on. */
+  readonly onOutcome: (job: ResetJob, outcome: ResetOutcome, detail?: string) => void;
+}
+
+/** Jobs of one round: their GETs go out together, then the DELETEs of those that were confirmed. */
+const ROUND = 256;
+const ENOENT = 2;
+const EBUSY = 16;
+/** Two clocks are compared, each rounded to a millisecond. */
+const CLOCK_SLACK_MS = 2;
+
+/**
+ * Deletes misplaced flows, each only after it was read again and is still what was judged: the same id, on
+ * the same wrong interface, not dying, and no later incarnation of the tuple. Rounds follow one another.
+ */
+export class Resetter {
+  readonly #parts: ResetterParts;
+  readonly #view = new FlowView();
+  #queue: ResetJob[] = [];
+  #running: Promise<void> | undefined;
+
+  constructor(parts: ResetterParts) {
+    this.#parts = parts;
+  }
+
+  /** Jobs that wait; those of the round under way are not counted. */
+  get backlog(): number {
+    return this.#queue.length;
+  }
+  get isIdle(): boolean {
+    return this.#queue.length === 0 && this.#running === undefined;
+  }
+
+  /** Takes a job; it goes out with the next flush(). */
+  submit(job: ResetJob): void {
+    this.#queue.push(job);
+  }
+
+  /** Starts working through the queue; resolves when it is empty. */
+  flush(): Promise<void> {
+    if (this.#queue.length === 0) return this.#running ?? Promise.resolve();
+    this.#running ??= this.#work().finally(() => {
+      this.#running = undefined;
+    });
+    return this.#running;
+  }
+
+  async #work(): Promise<void> {
+    while (this.#queue.length > 0) {
+      const jobs = this.#queue.splice(0, ROUND);
+      const confirmed = await this.#confirm(jobs);
+      if (confirmed.length > 0) await this.#delete(confirmed);
+    }
+  }
+
+  /** Reads every job's entry again; ends those that are no longer to be deleted, returns the others. */
+  async #confirm(jobs: readonly ResetJob[]): Promise<ResetJob[]> {
+    const { store, requester, dryRun } = this.#parts;
+    const verdicts: (ResetOutcome | undefined)[] = jobs.map(() => undefined);
+    const seen = jobs.map(() => false);
+    const details: (string | undefined)[] = [];
+    const messages = concatenate(
+      jobs.map(({ slot }) => encodeGetFlow({ originalTuple: tupleOf(store, slot), zone: this.#zone(slot) })),
+    );
+    try {
+      await requester.pipeline(messages, {
+        onData: (index, bytes, start, end) => {
+          seen[index] = true;
+          try {
+            verdicts[index] = this.#compare(jobs[index]!, bytes, start, end);
+          } catch (error) {
+            // an entry that cannot be read is not deleted
+            verdicts[index] = 'refused';
+            details[index] = (error as Error).message;
+          }
+        },
+        onAck: (index, errno) => {
+          if (errno === 0) return;
+          verdicts[index] = errno === ENOENT ? 'gone' : 'refused';
+          if (errno !== ENOENT) details[index] = errnoName(errno);
+        },
+      });
+    } catch (error) {
+      for (const job of jobs) this.#parts.onOutcome(job, 'refused', (error as Error).message);
+      return [];
+    }
+    return jobs.filter((job, index) => {
+      const ended = verdicts[index] ?? (seen[index] ? (dryRun ? 'dry-run' : undefined) : 'gone');
+      if (ended) this.#parts.onOutcome(job, ended, details[index]);
+      return !ended;
+    });
+  }
+
+  /** Why the entry is not to be deleted, or undefined where it is what was judged. */
+  #compare(job: ResetJob, bytes: Uint8Array, start: number, end: number): ResetOutcome | undefined {
+    const { store, marks, standing } = this.#parts;
+    const { slot, rule } = job;
+    const entry = this.#view.attach(bytes, start, end);
+    if ((entry.status & IPS.DYING) !== 0) return 'gone';
+    if (entry.id !== store.id(slot)) return 'changed';
+    if (marks.interfaceOf(entry.mark) !== store.interface(slot)) return 'changed';
+    const family = store.family(slot);
+    const now = standing();
+    if (!now.hasTarget(rule, family) || now.isExpected(rule, family, store.interface(slot))) return 'changed';
+    return this.#isLater(slot) ? 'changed' : undefined;
+  }
+
+  /**
+   * Whether the entry began after the flow was judged. The id cannot tell: a flow that is made again
+   * usually gets the same one (nf_ct_get_id), and a start time is there only with nf_conntrack_timestamp.
+   */
+  #isLater(slot: number): boolean {
+    if (!this.#view.has(CTA.TIMESTAMP)) return false;
+    const start = this.#view.toFlow().timestamps?.start;
+    if (start === undefined) return false;
+    const { store, now, wallNow } = this.#parts;
+    const judgedAt = wallNow() - (now() - store.firstSeen(slot));
+    return Number(start / 1_000_000n) > judgedAt + CLOCK_SLACK_MS;
+  }
+
+  async #delete(jobs: readonly ResetJob[]): Promise<void> {
+    const { store, requester, onOutcome } = this.#parts;
+    const messages = concatenate(
+      jobs.map(({ slot }) =>
+        encodeDeleteFlow({ originalTuple: tupleOf(store, slot), zone: this.#zone(slot), id: store.id(slot) }),
+      ),
+    );
+    const open = new Set(jobs);
+    try {
+      await requester.pipeline(messages, {
+        onAck: (index, errno) => {
+          open.delete(jobs[index]!);
+          if (errno === 0) onOutcome(jobs[index]!, 'deleted');
+          else if (errno === ENOENT) onOutcome(jobs[index]!, 'gone');
+          else if (errno === EBUSY) onOutcome(jobs[index]!, 'offloaded');
+          else onOutcome(jobs[index]!, 'refused', errnoName(errno));
+        },
+      });
+    } catch (error) {
+      // whether the kernel did these is not known; a flow that is still misplaced is found by the next sweep
+      for (const job of open) onOutcome(job, 'refused', (error as Error).message);
+    }
+  }
+
+  /** The zone of both directions; that of one direction stands in the tuple. */
+  #zone(slot: number): number | undefined {
+    const { store } = this.#parts;
+    const zone = store.zone(slot);
+    return zone === 0 || (store.flags(slot) & FLOW_FLAG.TUPLE_ZONE) !== 0 ? undefined : zone;
+  }
+}
+
+function concatenate(messages: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(messages.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const message of messages) {
+    bytes.set(message, at);
+    at += message.length;
+  }
+  return bytes;
+}

@@ -1,0 +1,195 @@
+import {
+  encodeListFlows,
+  type FlowFilter,
+  FlowView,
+  type KernelFeatures,
+  planFilter,
+} from '../ctnetlink/index.ts';
+import { formatAddress } from '../nfnetlink/address.ts';
+import { AF } from '../nfnetlink/constants.ts';
+import { DecodeError } from '../nfnetlink/errors.ts';
+import type { Requester } from '../nfnetlink/requester.ts';
+import type { Engine } from './engine.ts';
+import { FLOW_FLAG } from './flowStore.ts';
+import { contains } from './network.ts';
+import type { Network } from './plan.ts';
+import { mergeScopes, type SweepScope } from './sweepScope.ts';
+import type { SweepCause, Tell } from './tell.ts';
+
+/** What one sweep saw. */
+export interface SweepResult {
+  readonly cause: SweepCause;
+  /** Entries read. */
+  readonly flows: number;
+  readonly misplaced: number;
+  readonly ms: number;
+}
+
+export interface SweeperParts {
+  readonly requester: Requester;
+  readonly features: KernelFeatures;
+  /** The engine that judges, asked at the start of each sweep. */
+  readonly engine: () => Engine;
+  readonly now: () => number;
+  readonly tell: Tell;
+  readonly onFailure: (error: unknown) => void;
+}
+
+/** Causes after which a flow's NEW event may have been missed: its application may still be unknown. */
+const recheckCauses: readonly SweepCause[] = ['start', 'overrun', 'shed'];
+/** Flows that may wait for a verdict before the dump waits. */
+const MOST_UNJUDGED = 8192;
+/** Addresses that are worth a dump each with the kernel comparing; more are looked for in one pass. */
+const MOST_FILTERED = 4;
+
+interface Wish {
+  readonly cause: SweepCause;
+  readonly scope: SweepScope;
+  readonly settle: ((result: SweepResult | undefined) => void)[];
+}
+
+/**
+ * Reads the table and has every flow in scope judged. One sweep runs and at most one waits; wishes that come
+ * meanwhile are merged into the one that waits.
+ */
+export class Sweeper {
+  readonly #parts: SweeperParts;
+  readonly #view = new FlowView();
+  #running = false;
+  #waiting: Wish | undefined;
+  #stopped = false;
+
+  constructor(parts: SweeperParts) {
+    this.#parts = parts;
+  }
+
+  get isRunning(): boolean {
+    return this.#running;
+  }
+
+  /** Wishes a sweep; resolves with what the sweep that granted it saw, undefined where it failed. */
+  request(cause: SweepCause, scope: SweepScope): Promise<SweepResult | undefined> {
+    return new Promise((resolve) => {
+      const waiting = this.#waiting;
+      this.#waiting = {
+        // a sweep for an overrun does more with what it finds than one for a timer
+        cause: waiting && recheckCauses.includes(waiting.cause) ? waiting.cause : cause,
+        scope: waiting ? mergeScopes(waiting.scope, scope) : scope,
+        settle: [...(waiting?.settle ?? []), resolve],
+      };
+      if (!this.#running) void this.#run();
+    });
+  }
+
+  /** Lets a running sweep end and starts no other. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  async #run(): Promise<void> {
+    this.#running = true;
+    while (this.#waiting && !this.#stopped) {
+      const wish = this.#waiting;
+      this.#waiting = undefined;
+      let result: SweepResult | undefined;
+      try {
+        result = await this.#sweep(wish);
+        this.#parts.tell({ event: 'sweep', ...result });
+      } catch (error) {
+        this.#parts.onFailure(error);
+      }
+      for (const settle of wish.settle) settle(result);
+    }
+    this.#running = false;
+  }
+
+  async #sweep({ cause, scope }: Wish): Promise<SweepResult> {
+    const { requester, features, engine: engineNow, now } = this.#parts;
+    const engine = engineNow();
+    const start = now();
+    const flags = recheckCauses.includes(cause) ? FLOW_FLAG.RECHECK : 0;
+    const judged = userSpaceMatch(scope);
+    let flows = 0;
+    for (const filter of filtersOf(scope, engine)) {
+      const plan = planFilter(filter, features);
+      const request = encodeListFlows(plan.family, plan.attributes);
+      const entries = requester.dump(request, (bytes, from, to) => {
+        if (this.#isWanted(bytes, from, to, plan.matches, judged)) engine.takeEntry(bytes, from, to, flags);
+      });
+      for await (const _ of entries) {
+        flows++;
+        if (engine.judge.backlog > MOST_UNJUDGED) await engine.judge.drained();
+      }
+    }
+    const misplaced = await engine.sweepVerdicts();
+    return { cause, flows, misplaced, ms: Math.round(now() - start) };
+  }
+
+  /** A malformed entry is wanted: the engine counts it. */
+  #isWanted(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    matches: (view: FlowView) => boolean,
+    judged: ((view: FlowView) => boolean) | undefined,
+  ): boolean {
+    if (!judged) return true;
+    try {
+      const view = this.#view.attach(bytes, start, end);
+      return matches(view) && judged(view);
+    } catch (error) {
+      if (error instanceof DecodeError) return true;
+      throw error;
+    }
+  }
+}
+
+/** One dump a filter: what the kernel can leave out. */
+function filtersOf(scope: SweepScope, engine: Engine): FlowFilter[] {
+  const { markMask, interfaces } = engine.plan;
+  const onInterface = (index: number): FlowFilter => ({ mark: interfaces[index]!.mark, markMask });
+  if (scope.kind === 'interfaces') return scope.interfaces.map(onInterface);
+  if (
+    scope.kind === 'networks' &&
+    scope.networks.length <= MOST_FILTERED &&
+    scope.networks.every(isIpv4Host)
+  ) {
+    return scope.networks.map(({ address }) => ({
+      family: AF.INET,
+      original: { [scope.end]: formatAddress(address) },
+    }));
+  }
+  // with two uplinks and every rule for the same one, only the other's flows can be misplaced
+  const wrong = possiblyWrong(engine);
+  return wrong.length === 1 ? [onInterface(wrong[0]!)] : wrong.length === 0 ? [] : [{}];
+}
+
+function isIpv4Host({ address, prefix }: Network): boolean {
+  return address.length === 4 && prefix === 32;
+}
+
+/** The interfaces on which some rule's flows would be misplaced now. */
+function possiblyWrong({ plan, standing }: Engine): number[] {
+  return plan.interfaces.flatMap((_, index) =>
+    plan.rules.some((_rule, rule) =>
+      [AF.INET, AF.INET6].some(
+        (family) => standing.hasTarget(rule, family) && !standing.isExpected(rule, family, index),
+      ),
+    )
+      ? [index]
+      : [],
+  );
+}
+
+/** What user space must compare because no filter of the kernel's does. */
+function userSpaceMatch(scope: SweepScope): ((view: FlowView) => boolean) | undefined {
+  if (scope.kind !== 'networks') return undefined;
+  const address = new Uint8Array(16);
+  return (view) => {
+    const tuple = view.original;
+    const length = scope.end === 'source' ? tuple.copySource(address, 0) : tuple.copyDestination(address, 0);
+    return scope.networks.some(
+      (network) => network.address.length === length && contains(network, address, 0),
+    );
+  };
+}
