@@ -44,6 +44,7 @@ export interface Lab {
   close(): Promise<void>;
 }
 
+/** What removes each laboratory that stands. */
 const open = new Map<string, () => void>();
 let isWatchingExit = false;
 
@@ -52,7 +53,7 @@ function closeAtExit(): void {
   if (isWatchingExit) return;
   isWatchingExit = true;
   process.on('exit', () => {
-    for (const close of open.values()) close();
+    for (const remove of open.values()) remove();
   });
   const numbers = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
   for (const signal of ['SIGHUP', 'SIGINT', 'SIGTERM'] as const) {
@@ -85,25 +86,28 @@ export async function buildLab(options: LabOptions = {}): Promise<Lab> {
   prepareUserNamespace();
   removeAbandoned();
   closeAtExit();
-  const close = () => {
+  const children = new Set<ChildProcess>();
+  const remove = () => {
     open.delete(plan.id);
+    // One that has only just been started may not have entered its namespace, so it is not found there.
+    for (const child of children) child.kill('SIGKILL');
     removeNamespaces(rolesOf(plan).map((role) => namespaceOf(plan, role)));
   };
-  open.set(plan.id, close);
+  open.set(plan.id, remove);
   try {
     await runStages(buildStages(plan));
-    return await furnish(plan, close);
+    return await furnish(plan, children, remove);
   } catch (error) {
-    close();
+    remove();
     throw error;
   }
 }
 
-async function furnish(plan: LabPlan, remove: () => void): Promise<Lab> {
-  const children = new Set<ChildProcess>();
+async function furnish(plan: LabPlan, children: Set<ChildProcess>, remove: () => void): Promise<Lab> {
   const started = (child: ChildProcess) => {
+    if (child.pid === undefined) return;
     children.add(child);
-    child.once('close', () => children.delete(child));
+    child.once('exit', () => children.delete(child));
   };
   const wanOf = plan.masquerade ? wanOfRouterAddress(plan) : wanOfProvider(plan);
   const hosts = new Map(
@@ -149,7 +153,7 @@ async function furnish(plan: LabPlan, remove: () => void): Promise<Lab> {
       return readConntrackTable(stdout);
     },
     async close() {
-      const ended = [...children].map((child) => new Promise((resolve) => child.once('close', resolve)));
+      const ended = [...children].map((child) => new Promise((resolve) => child.once('exit', resolve)));
       remove();
       await Promise.all(ended);
     },

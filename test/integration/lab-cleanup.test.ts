@@ -36,7 +36,7 @@ async function waitUntil(what: string, holds: () => boolean): Promise<void> {
 const program = fileURLToPath(new URL('../support/labProgram.ts', import.meta.url));
 
 /** Starts a process that builds a laboratory; resolves when that stands. */
-async function startBuilder(): Promise<{ child: ChildProcess; id: string; sleeper: number }> {
+async function startBuilder(): Promise<{ child: ChildProcess; id: string; inside: number }> {
   const child = spawn(process.execPath, [...process.execArgv, program, 'build'], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
@@ -84,19 +84,19 @@ test('what cannot be built leaves nothing, and says what failed', async () => {
 });
 
 test('the next laboratory removes what a killed process left', async () => {
-  const { child, id, sleeper } = await startBuilder();
+  const { child, id, inside } = await startBuilder();
   const neighbour = await startBuilder();
   try {
     const gone = ended(child);
     child.kill('SIGKILL');
     await gone;
     assert.is(namespacesOf(id).length, 6);
-    assert.ok(isRunning(sleeper));
+    assert.ok(isRunning(inside));
     await (await buildLab()).close();
     assert.equal(namespacesOf(id), []);
-    await waitUntil('the process inside has ended', () => !isRunning(sleeper));
+    await waitUntil('the process inside has ended', () => !isRunning(inside));
     assert.is(namespacesOf(neighbour.id).length, 6);
-    assert.ok(isRunning(neighbour.sleeper));
+    assert.ok(isRunning(neighbour.inside));
   } finally {
     const gone = ended(neighbour.child);
     neighbour.child.kill('SIGTERM');
@@ -109,12 +109,12 @@ for (const [signal, code] of [
   ['SIGTERM', 143],
 ] as const) {
   test(`${signal} takes the laboratory along`, async () => {
-    const { child, id, sleeper } = await startBuilder();
+    const { child, id, inside } = await startBuilder();
     const gone = ended(child);
     child.kill(signal);
     assert.equal(await gone, { code });
     assert.equal(namespacesOf(id), []);
-    await waitUntil('the process inside has ended', () => !isRunning(sleeper));
+    await waitUntil('the process inside has ended', () => !isRunning(inside));
   });
 }
 

@@ -7,10 +7,13 @@ import {
   runInUserNamespace,
 } from '../../src/lab/index.ts';
 
+/** Prints the laboratory's id, and the pid of a process that lives on inside it. */
 async function buildAndStay(): Promise<void> {
   const lab = await buildLab();
-  const sleeper = lab.router.spawn('sleep', ['1000'], { stdio: 'ignore', detached: true });
-  console.log(JSON.stringify({ id: lab.id, sleeper: sleeper.pid }));
+  const program = ['--eval', 'console.log("inside"); setInterval(() => {}, 1e6)'];
+  const child = lab.router.spawn(process.execPath, program, { stdio: ['ignore', 'pipe', 'inherit'] });
+  await new Promise((resolve) => child.stdout!.once('data', resolve));
+  console.log(JSON.stringify({ id: lab.id, inside: child.pid }));
 }
 
 /** Builds, moves a flow and goes; in a user namespace, whoever runs it. */
