@@ -97,7 +97,7 @@ function unanswered(error: unknown, module: string): Pick<Finding, 'status' | 'f
   if (isAbsence(error)) {
     return {
       status: 'fail',
-      found: 'this kernel has it not, or not loaded',
+      found: 'this kernel does not have it, or it is not loaded',
       mend: `modprobe ${module} (OpenWrt: opkg install ${openWrtPackages[module]})`,
     };
   }
