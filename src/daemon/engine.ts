@@ -176,6 +176,11 @@ export class Engine {
     this.#standing = makeStanding(this.plan, online);
   }
 
+  /** Forgets the resets whose successor has not come in time. */
+  forgetExpired(): void {
+    this.#successors.takeExpired(this.#parts.clock.now());
+  }
+
   /** Stops asking and resetting; resolves when no request of its own is under way. */
   async stop(): Promise<void> {
     this.#stopped = true;

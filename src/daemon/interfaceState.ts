@@ -35,7 +35,7 @@ export function readInterfaceStates(
 }
 
 export interface InterfaceWatchOptions {
-  /** Hears of every change: the states after it, and the indices of the interfaces that changed. */
+  /** Hears the states after a change: which interfaces changed, by index; none where only a warning is new. */
   readonly onChange: (states: InterfaceStates, changed: readonly number[]) => void;
   readonly files: StateFiles;
   readonly clock: Clock;

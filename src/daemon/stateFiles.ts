@@ -45,9 +45,13 @@ export const systemStateFiles: StateFiles = {
     }
   },
   identify(folder) {
-    const found = statSync(folder, { throwIfNoEntry: false, bigint: true });
-    // an inode's number is given again at once on tmpfs, but not with the same time of birth
-    return found?.isDirectory() ? `${found.dev}:${found.ino}:${found.birthtimeNs}` : undefined;
+    try {
+      const { dev, ino, birthtimeNs } = statSync(folder, { bigint: true });
+      // an inode's number is given again at once on tmpfs, but not with the same time of birth
+      return `${dev}:${ino}:${birthtimeNs}`;
+    } catch {
+      return undefined;
+    }
   },
   watch(folder, onChange) {
     try {

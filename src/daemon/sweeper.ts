@@ -32,6 +32,7 @@ export interface SweeperParts {
   readonly engine: () => Engine;
   readonly now: () => number;
   readonly tell: Tell;
+  readonly onDone: (result: SweepResult) => void;
   readonly onFailure: (error: unknown) => void;
 }
 
@@ -94,6 +95,7 @@ export class Sweeper {
       let result: SweepResult | undefined;
       try {
         result = await this.#sweep(wish);
+        this.#parts.onDone(result);
         this.#parts.tell({ event: 'sweep', ...result });
       } catch (error) {
         this.#parts.onFailure(error);

@@ -1,0 +1,337 @@
+import { release } from 'node:os';
+import { kernelFeatures } from '../ctnetlink/index.ts';
+import { IpsetClient } from '../ipset/index.ts';
+import type { Clock, Timer } from '../nfnetlink/clock.ts';
+import { NFNLGRP } from '../nfnetlink/constants.ts';
+import type { EventSubscription, Requester } from '../nfnetlink/index.ts';
+import { CONNECTED_GROUPS, ConnectedNetworks } from './connectedNetworks.ts';
+import { Engine } from './engine.ts';
+import { type InterfaceStates, InterfaceWatch } from './interfaceState.ts';
+import type { Plan } from './plan.ts';
+import { MOST_WATCHED, SetWatch } from './setWatch.ts';
+import type { Sockets } from './sockets.ts';
+import type { StateFiles } from './stateFiles.ts';
+import { type DaemonStatus, statusOf } from './status.ts';
+import { Sweeper, type SweepResult } from './sweeper.ts';
+import { WHOLE_TABLE } from './sweepScope.ts';
+import type { SweepCause, Tell } from './tell.ts';
+import { Totals } from './totals.ts';
+import { Warnings } from './warnings.ts';
+
+export interface DaemonOptions {
+  readonly plan: Plan;
+  readonly sockets: Sockets;
+  readonly clock: Clock;
+  /** Milliseconds since 1970. */
+  readonly wallNow: () => number;
+  readonly files: StateFiles;
+  readonly tell: Tell;
+  /** The kernel's release, for what it can filter; this machine's by default. */
+  readonly kernelRelease?: string;
+}
+
+/** 4 MiB holds about 10,000 events: a second of a busy router's. It grows from there, never past the cap. */
+const FIRST_RECEIVE_BUFFER = 4 << 20;
+const LARGEST_RECEIVE_BUFFER = 32 << 20;
+/** How often sets are learned anew and resets whose successor never came are forgotten. */
+const UPKEEP_MS = 1000;
+
+/**
+ * The daemon: its sockets, one engine for the plan in force, sweeps, and what it follows of the machine
+ * (interfaces, networks, sets). Made by start(), ended by stop().
+ */
+export class Daemon {
+  readonly #options: DaemonOptions;
+  readonly #totals = new Totals();
+  readonly #warnings: Warnings;
+  readonly #startedAt: number;
+  readonly #sweeper: Sweeper;
+  readonly #ctnetlink: Requester;
+  readonly #ipset: Requester;
+  readonly #route: Requester;
+  readonly #connected: ConnectedNetworks;
+  #events: EventSubscription | undefined;
+  #routeEvents: EventSubscription | undefined;
+  #engine: Engine;
+  #interfaces: InterfaceWatch;
+  #setWatch: SetWatch | undefined;
+  #upkeep: Timer | undefined;
+  #periodic: Timer | undefined;
+  #stopping: Promise<void> | undefined;
+
+  /**
+   * Starts and resolves when the first sweep is done.
+   * @throws TransportError where a socket cannot be had: EPERM without CAP_NET_ADMIN.
+   */
+  static async start(options: DaemonOptions): Promise<Daemon> {
+    const { sockets } = options;
+    const opened = await openAll([sockets.openCtnetlink(), sockets.openIpset(), sockets.openRoute()]);
+    const daemon = new Daemon(options, opened as [Requester, Requester, Requester]);
+    try {
+      await daemon.#begin();
+    } catch (error) {
+      await daemon.#close();
+      throw error;
+    }
+    return daemon;
+  }
+
+  private constructor(
+    options: DaemonOptions,
+    [ctnetlink, ipset, route]: readonly [Requester, Requester, Requester],
+  ) {
+    const { clock, tell } = options;
+    this.#options = options;
+    this.#ctnetlink = ctnetlink;
+    this.#ipset = ipset;
+    this.#route = route;
+    this.#startedAt = clock.now();
+    this.#warnings = new Warnings(tell, () => clock.now());
+    this.#connected = new ConnectedNetworks(route, {
+      clock,
+      onFailure: (error) =>
+        this.#warnings.warn('connected networks', messageOf(error), 'the networks known before stay exempt'),
+    });
+    this.#interfaces = this.#watchInterfaces(options.plan);
+    this.#engine = this.#makeEngine(options.plan);
+    this.#sweeper = new Sweeper({
+      requester: ctnetlink,
+      features: kernelFeatures(options.kernelRelease ?? release()),
+      engine: () => this.#engine,
+      now: () => clock.now(),
+      tell,
+      onDone: (result) => {
+        this.#totals.sweeps++;
+        this.#totals.swept += result.flows;
+      },
+      onFailure: (error) => this.#sweepFailed(error),
+    });
+  }
+
+  get plan(): Plan {
+    return this.#engine.plan;
+  }
+
+  get engine(): Engine {
+    return this.#engine;
+  }
+
+  status(): DaemonStatus {
+    return statusOf({
+      uptimeMs: this.#options.clock.now() - this.#startedAt,
+      totals: this.#totals,
+      engine: this.#engine,
+      isSweeping: this.#sweeper.isRunning,
+      receiveBuffer: this.#events?.receiveBufferSize ?? 0,
+      connected: this.#connected.list.length,
+    });
+  }
+
+  /** Sweeps the whole table; undefined where that failed. */
+  sweep(cause: SweepCause = 'request'): Promise<SweepResult | undefined> {
+    return this.#sweeper.request(cause, WHOLE_TABLE);
+  }
+
+  /** Puts another plan in force. What the old one knew of flows that returned stays known. */
+  async reload(plan: Plan): Promise<void> {
+    const before = this.#engine;
+    this.#interfaces.close();
+    this.#setWatch?.stop();
+    this.#interfaces = this.#watchInterfaces(plan);
+    this.#engine = this.#makeEngine(plan, before);
+    await before.stop();
+    await this.#learn();
+    this.#options.tell({ event: 'reload', ok: true });
+    this.#armPeriodic();
+    void this.sweep('reload');
+  }
+
+  /** Goes on judging and watching, resets nothing. */
+  pause(): void {
+    this.#engine.guard.pause();
+  }
+
+  /** Resets again, also after the circuit breaker had opened; what was left alone is found by a sweep. */
+  resume(): void {
+    this.#engine.guard.resume();
+    void this.sweep();
+  }
+
+  /** Ends what is under way, closes everything and tells the totals. Idempotent. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  async #stop(): Promise<void> {
+    const status = this.status();
+    await this.#close();
+    this.#options.tell({ event: 'stopped', ...status });
+  }
+
+  async #close(): Promise<void> {
+    this.#sweeper.stop();
+    this.#upkeep?.cancel();
+    this.#periodic?.cancel();
+    this.#interfaces.close();
+    this.#setWatch?.stop();
+    this.#connected.close();
+    await this.#events?.close();
+    await this.#routeEvents?.close();
+    await this.#engine.stop();
+    await Promise.all([this.#ctnetlink.close(), this.#ipset.close(), this.#route.close()]);
+  }
+
+  async #begin(): Promise<void> {
+    const { sockets, tell } = this.#options;
+    this.#routeEvents = await sockets.openRouteEvents({
+      groups: CONNECTED_GROUPS,
+      onMessage: (bytes, start, end) => this.#connected.heard(bytes, start, end),
+      onOverrun: () => this.#connected.overrun(),
+      onError: (error) => this.#warnings.warn('route events', error.message, 'restart resteer'),
+    });
+    await this.#connected.read();
+    await this.#learn();
+    // subscribed before the table is read: what begins in between is seen twice rather than never
+    this.#events = await sockets.openEvents(
+      {
+        groups: [NFNLGRP.CONNTRACK_NEW],
+        onMessage: (bytes, start, end) => this.#engine.takeEvent(bytes, start, end),
+        onOverrun: () => this.#overrun(),
+        onMalformed: () => this.#totals.malformed++,
+        onError: (error) =>
+          this.#warnings.warn('conntrack events', error.message, 'sweeps go on; restart resteer for events'),
+      },
+      FIRST_RECEIVE_BUFFER,
+    );
+    this.#armPeriodic();
+    this.#armUpkeep();
+    const first = await this.sweep('start');
+    if (first) tell({ event: 'ready', flows: first.flows, misplaced: first.misplaced, ms: first.ms });
+  }
+
+  /** Learns the sets as they are now, and what is in them before the next sweep. */
+  async #learn(): Promise<void> {
+    const { clock } = this.#options;
+    const engine = this.#engine;
+    await this.#refreshSets(engine);
+    this.#setWatch = new SetWatch({
+      plan: engine.plan,
+      client: new IpsetClient(this.#ipset),
+      clock,
+      onNew: (scope) => void this.#sweeper.request('elements', scope),
+      onTooLarge: (rule, elements) =>
+        this.#warnings.warn(
+          `rule ${rule.name}`,
+          `set ${rule.set} has ${elements} elements and is not watched: at most ${MOST_WATCHED} are`,
+          'new elements are noticed by rechecks and periodic sweeps; "watch": false says that this is meant',
+        ),
+    });
+    await this.#setWatch.start();
+  }
+
+  #makeEngine(plan: Plan, previous?: Engine): Engine {
+    const { clock, wallNow, tell } = this.#options;
+    return new Engine({
+      plan,
+      ctnetlink: this.#ctnetlink,
+      ipset: this.#ipset,
+      clock,
+      wallNow,
+      tell,
+      warnings: this.#warnings,
+      totals: this.#totals,
+      connected: () => this.#connected.networks,
+      online: this.#interfaces.states.online,
+      onShed: () => void this.#sweeper.request('shed', WHOLE_TABLE),
+      ...(previous && { previous }),
+    });
+  }
+
+  #watchInterfaces(plan: Plan): InterfaceWatch {
+    const { clock, files, tell } = this.#options;
+    const watch = new InterfaceWatch(plan.interfaces, {
+      clock,
+      files,
+      onChange: (states, changed) => {
+        this.#engine.setOnline(states.online);
+        for (const index of changed) {
+          tell({ event: 'interface', name: plan.interfaces[index]!.name, online: states.online[index]! });
+        }
+        this.#warnOfStates(states);
+        void this.sweep('interface');
+      },
+    });
+    this.#warnOfStates(watch.states);
+    return watch;
+  }
+
+  #warnOfStates({ warnings }: InterfaceStates): void {
+    for (const warning of warnings) this.#warnings.warn('interface state', warning, 'correct the file');
+  }
+
+  #overrun(): void {
+    this.#totals.overruns++;
+    const events = this.#events;
+    if (!events) return;
+    const wanted = Math.min(events.receiveBufferSize, LARGEST_RECEIVE_BUFFER);
+    const receiveBuffer = events.growReceiveBuffer(wanted);
+    this.#options.tell({ event: 'overrun', count: this.#totals.overruns, receiveBuffer });
+    void this.sweep('overrun');
+  }
+
+  #sweepFailed(error: unknown): void {
+    if (this.#stopping) return;
+    this.#warnings.warn('sweep', messageOf(error), 'the table is read again in a second');
+    this.#options.clock
+      .after(UPKEEP_MS, () => {
+        if (!this.#stopping) void this.sweep('overrun');
+      })
+      .unref();
+  }
+
+  #armPeriodic(): void {
+    this.#periodic?.cancel();
+    this.#periodic = this.#options.clock.after(this.#engine.plan.sweepMs, () => {
+      void this.sweep('periodic');
+      this.#armPeriodic();
+    });
+  }
+
+  #armUpkeep(): void {
+    this.#upkeep = this.#options.clock.after(UPKEEP_MS, () => {
+      this.#engine.forgetExpired();
+      void this.#refreshSets(this.#engine).finally(() => {
+        if (!this.#stopping) this.#armUpkeep();
+      });
+    });
+  }
+
+  async #refreshSets(engine: Engine): Promise<void> {
+    try {
+      await engine.ruleSets.refresh();
+      this.#warnings.mended('ipset');
+    } catch (error) {
+      if (this.#stopping) return;
+      this.#warnings.warn(
+        'ipset',
+        messageOf(error),
+        'resteer doctor says what is missing; it is tried again',
+      );
+    }
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** All of them, or none: where one cannot be opened, the others are closed again. */
+async function openAll(opening: readonly Promise<Requester>[]): Promise<Requester[]> {
+  const settled = await Promise.allSettled(opening);
+  const failed = settled.find((each) => each.status === 'rejected');
+  const opened = settled.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
+  if (!failed) return opened;
+  await Promise.all(opened.map((requester) => requester.close()));
+  throw (failed as PromiseRejectedResult).reason;
+}
