@@ -1,5 +1,7 @@
 import { spawnSync } from 'node:child_process';
+import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openHandle } from '../../src/nfnetlink/transport/handle.ts';
@@ -9,6 +11,17 @@ import { insideNamespace } from '../support/namespace.ts';
 const child = fileURLToPath(new URL('../support/transportChild.ts', import.meta.url));
 const hasFfi = Number.parseInt(process.versions.node, 10) >= 26;
 const kinds = hasFfi ? ['ffi', 'handle'] : ['handle'];
+
+const settlingChild = `
+import { openFfi } from '../../src/nfnetlink/transport/ffi.ts';
+const transport = openFfi();
+const settled = new Promise((resolve) => transport.onBatch(resolve));
+settled.then(() => {
+  console.log('settled');
+  transport.close();
+});
+transport.send(Uint8Array.from(Buffer.from('10000000010105000700000000000000', 'hex')));
+`;
 
 interface Outcome {
   readonly loaded: string[];
@@ -140,6 +153,24 @@ await insideNamespace(import.meta.url, () => {
       assert.match(result.syscall as string, 'NETLINK_ADD_MEMBERSHIP');
     });
   }
+
+  test('ffi: a promise that a batch settles goes on without another event', async () => {
+    if (!hasFfi) return;
+    // compiled, because a loader of TypeScript has events of its own that would run the microtasks
+    const { outputFiles } = await build({
+      stdin: { contents: settlingChild, resolveDir: dirname(child) },
+      bundle: true,
+      write: false,
+      platform: 'node',
+      format: 'esm',
+    });
+    const done = spawnSync(process.execPath, ['--input-type=module'], {
+      input: outputFiles[0]!.text,
+      encoding: 'utf8',
+      timeout: 60_000,
+    });
+    assert.is(done.stdout, 'settled\n', done.stderr);
+  });
 
   test('a worker may end while its ffi transport reads; it gets no prebuilt binding', () => {
     if (!hasFfi) return;

@@ -200,6 +200,17 @@ export function transportContract(
     for (const call of ['pause', 'resume', 'ref', 'unref'] as const) transport[call]();
   });
 
+  test('a paused transport may be resumed after its close', async () => {
+    const transport = await make();
+    transport.pause();
+    transport.onBatch(() => {});
+    const closed = transport.close();
+    transport.resume();
+    await closed;
+    await turns(2);
+    transport.resume();
+  });
+
   test('pause stops the reading, resume continues it without loss', async () => {
     const { source, listener } = await pair();
     let events = 0;

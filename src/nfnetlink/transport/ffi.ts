@@ -58,8 +58,8 @@ class FfiTransport implements Transport {
     this.#system = system;
     this.#socket = new FfiSocket(system, options.protocol ?? NETLINK_NETFILTER);
     try {
-      if (options.receiveBuffer) this.#socket.setReceiveBuffer(options.receiveBuffer);
       this.receiveBufferSize = this.#socket.receiveBuffer();
+      if (options.receiveBuffer) this.growReceiveBuffer(options.receiveBuffer);
       this.#socket.wantExtendedAcks();
       this.portId = this.#socket.bind();
       for (const group of options.groups ?? []) this.#socket.join(group);
@@ -263,7 +263,9 @@ export function ffiUnavailable(): string | undefined {
 }
 
 /**
- * Opens a netlink socket over node:ffi.
+ * Opens a netlink socket over node:ffi. In a worker, close it before `worker.terminate()`, and do not call
+ * `process.exit` inside its callbacks: Node aborts on a poll that it does not know of, and on a callback
+ * that does not return. A worker that ends in another way is provided for.
  * @throws TransportError ENOSYS where there is no node:ffi; EPROTONOSUPPORT without such a netlink family;
  *   EPERM if it may not join a group.
  */
