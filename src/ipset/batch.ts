@@ -9,15 +9,18 @@ import {
   type KernelError,
   messageTypeOf,
   NFNL_SUBSYS,
+  NLA,
   type Requester,
   type RequestOptions,
   readU32be,
   readU32host,
   u32be,
   u32host,
+  writeAttributeHeader,
+  writeU32host,
 } from '../nfnetlink/index.ts';
-import { elementRequest, type RequestedElementWire, requestedElement } from './attributes.ts';
-import { IPSET_CMD } from './constants.ts';
+import { elementRequest, requestedElement } from './attributes.ts';
+import { IPSET_ATTR, IPSET_CMD } from './constants.ts';
 import { type Element, encodeElement, type SetShape } from './element.ts';
 import { asIpsetError } from './errors.ts';
 import { elementMessage } from './messages.ts';
@@ -29,103 +32,106 @@ import { ipset } from './subsystem.ts';
  */
 const BATCH_BYTES = 16384;
 
+/** More than the largest element takes: four addresses, two names, a comment and the integers. */
+const LARGEST_ELEMENT = 1024;
+
 export type BatchCommand = typeof IPSET_CMD.ADD | typeof IPSET_CMD.DEL;
+
+/** What is done to which set. */
+export interface BatchTarget {
+  readonly command: BatchCommand;
+  readonly set: SetShape;
+  /** The protocol version that the kernel speaks. */
+  readonly protocol: number;
+  readonly exist: boolean;
+}
 
 /**
  * Adds or deletes many elements, as `ipset restore` does: many in one message (IPSET_ATTR_ADT), each with
  * a line number, which a refusal names. Stops at the first refusal; what was done before it stays.
+ * @returns how many elements there were
  * @throws IpsetError with `index`, the number of the refused element; EncodeError, with the number in its
  * path, where an element does not fit the set, after those before it were sent.
  */
 export async function runBatch(
   requester: Requester,
-  command: BatchCommand,
-  set: SetShape,
-  protocol: number,
+  target: BatchTarget,
   elements: Iterable<Element> | AsyncIterable<Element>,
-  exist: boolean,
   options?: RequestOptions,
 ): Promise<number> {
-  const use = command === IPSET_CMD.ADD ? 'add' : 'del';
-  let batch: RequestedElementWire[] = [];
-  let bytes = 0;
-  let done = 0;
+  const use = target.command === IPSET_CMD.ADD ? 'add' : 'del';
+  const payload = new Uint8Array(BATCH_BYTES + LARGEST_ELEMENT);
+  let first = 0;
+  let next = 0;
+  let length = 0;
   const flush = async () => {
-    if (batch.length === 0) return;
-    const message = batchMessage(command, set, protocol, batch, done, exist);
-    await sendBatch(requester, message, command, set, done, options);
-    done += batch.length;
-    batch = [];
-    bytes = 0;
+    if (length > 0) await send(requester, target, payload.subarray(0, length), first, options);
+    first = next;
+    length = 0;
   };
   for await (const element of elements) {
-    const wire = await encoded(element, set, use, done + batch.length, flush);
-    bytes += attributeLength(requestedElement.byteLength(wire));
-    batch.push(wire);
-    if (bytes >= BATCH_BYTES) await flush();
+    try {
+      length = append(payload, length, element, target.set, use, next);
+    } catch (error) {
+      if (!(error instanceof EncodeError)) throw error;
+      await flush();
+      throw error.within(`elements[${next}]`);
+    }
+    next++;
+    if (length >= BATCH_BYTES) await flush();
   }
   await flush();
-  return done;
+  return next;
 }
 
-/** An element with its line number; what stands before one that cannot be written is sent first. */
-async function encoded(
+/** Writes one element with its line number; returns where the next one goes. */
+function append(
+  payload: Uint8Array,
+  offset: number,
   element: Element,
   set: SetShape,
   use: 'add' | 'del',
   index: number,
-  flush: () => Promise<void>,
-): Promise<RequestedElementWire> {
-  try {
-    const wire = encodeElement(element, set, use);
-    wire.line = lineOf(index);
-    requestedElement.byteLength(wire);
-    return wire;
-  } catch (error) {
-    if (!(error instanceof EncodeError)) throw error;
-    await flush();
-    throw error.within(`elements[${index}]`);
-  }
+): number {
+  const wire = encodeElement(element, set, use);
+  wire.line = lineOf(index);
+  const length = requestedElement.byteLength(wire);
+  const at = writeAttributeHeader(payload, offset, IPSET_ATTR.DATA | NLA.F_NESTED, length);
+  requestedElement.encode(wire, payload, at);
+  return offset + attributeLength(length);
 }
 
-function batchMessage(
-  command: BatchCommand,
-  set: SetShape,
-  protocol: number,
-  batch: readonly RequestedElementWire[],
-  first: number,
-  exist: boolean,
-): Uint8Array {
-  return elementMessage(
-    command,
-    { protocol, setName: set.name, line: lineOf(first), elements: { data: batch } },
-    exist,
-  );
-}
-
-async function sendBatch(
+async function send(
   requester: Requester,
-  message: Uint8Array,
-  command: BatchCommand,
-  set: SetShape,
+  target: BatchTarget,
+  payload: Uint8Array,
   first: number,
   options?: RequestOptions,
 ): Promise<void> {
+  const { command, set } = target;
   let refusal: KernelError | undefined;
-  let index: number | undefined;
-  await requester.pipeline(
-    message,
-    {
-      onAck(_index, errno, bytes, start, end) {
-        if (errno === 0) return;
-        refusal = decodeRefusal(bytes, start, end, messageTypeOf(NFNL_SUBSYS.IPSET, command), ipset);
-        index = refusedIndex(bytes, start, end) ?? first;
-      },
-    },
-    options,
+  let index = first;
+  const onAck = (_: number, errno: number, bytes: Uint8Array, start: number, end: number) => {
+    if (errno === 0) return;
+    refusal = decodeRefusal(bytes, start, end, messageTypeOf(NFNL_SUBSYS.IPSET, command), ipset);
+    index = refusedIndex(bytes, start, end) ?? first;
+  };
+  await requester.pipeline(batchMessage(target, payload, first), { onAck }, options);
+  if (refusal) throw asIpsetError(refusal, { command, set: set.name, method: set.type.method, index });
+}
+
+/** The message without its elements, then the elements in their nest. */
+function batchMessage(target: BatchTarget, payload: Uint8Array, first: number): Uint8Array {
+  const { command, set, protocol, exist } = target;
+  const head = elementMessage(command, { protocol, setName: set.name, line: lineOf(first) }, exist);
+  const message = new Uint8Array(head.length + attributeLength(payload.length));
+  message.set(head);
+  message.set(
+    payload,
+    writeAttributeHeader(message, head.length, IPSET_ATTR.ADT | NLA.F_NESTED, payload.length),
   );
-  if (!refusal) return;
-  throw asIpsetError(refusal, { command, set: set.name, method: set.type.method, index });
+  writeU32host(message, 0, message.length);
+  return message;
 }
 
 /**

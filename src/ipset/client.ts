@@ -315,8 +315,8 @@ export class IpsetClient {
   ): Promise<number> {
     // asked anew: a batch that has begun cannot be begun again
     const set = await this.shape(name, options);
-    const protocol = await this.protocol(options);
-    return runBatch(this.#requester, command, set, protocol, elements, options.exist ?? false, options);
+    const target = { command, set, protocol: await this.protocol(options), exist: options.exist ?? false };
+    return runBatch(this.#requester, target, elements, options);
   }
 
   /** The kernel's number of a set. @throws EncodeError with protocol 6, which has no such numbers. */
