@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { addCheck } from './check.ts';
 import { addDecode } from './decode.ts';
 import { addDoctor } from './doctor.ts';
 import { explainError, usageError } from './errors.ts';
@@ -9,7 +10,7 @@ import { version } from './version.ts';
 /** One command: adds itself to the program, and leaves its exit code with `exit`. */
 export type AddCommand = (program: Command, io: Io, exit: (code: number) => void) => void;
 
-const commands: readonly AddCommand[] = [addRun, addDecode, addDoctor];
+const commands: readonly AddCommand[] = [addRun, addDecode, addDoctor, addCheck];
 
 /**
  * Runs the command line to its end and returns the exit code. Never throws: what goes wrong is one line

@@ -58,13 +58,18 @@ function expectation(list: string): string {
 function flowsText(rule: PlanRule): string {
   const words = [
     rule.family,
-    rule.protocol === undefined ? undefined : protocolName(rule.protocol),
+    rule.protocol === undefined ? undefined : protocolText(rule.protocol),
     'flows',
     rule.sources.length > 0 ? `from ${listed(rule.sources.map(networkText))}` : undefined,
     rule.sourcePorts.length > 0 ? `from port ${listed(rule.sourcePorts.map(rangeText))}` : undefined,
     rule.destinationPorts.length > 0 ? `to port ${listed(rule.destinationPorts.map(rangeText))}` : undefined,
   ];
   return words.filter((word) => word !== undefined).join(' ');
+}
+
+function protocolText(protocol: number): string {
+  const name = protocolName(protocol);
+  return name === String(protocol) ? `protocol ${protocol}` : name;
 }
 
 function membersText(plan: Plan, { members, policy }: PlanRule): string {

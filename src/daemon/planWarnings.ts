@@ -1,3 +1,5 @@
+import { IPPROTO } from '../ctnetlink/constants.ts';
+import { AF } from '../nfnetlink/constants.ts';
 import { addressLength } from './flowStore.ts';
 import type { Plan, PlanRule } from './plan.ts';
 import { familiesOf } from './planJson.ts';
@@ -29,7 +31,7 @@ function carries(plan: Plan, rule: PlanRule): boolean {
 
 function hasSources({ family, sources }: PlanRule): boolean {
   if (family === undefined || sources.length === 0) return true;
-  const length = addressLength(family === 'ipv6' ? 10 : 2);
+  const length = addressLength(family === 'ipv6' ? AF.INET6 : AF.INET);
   return sources.some(({ address }) => address.length === length);
 }
 
@@ -37,7 +39,9 @@ function asksPort({ match }: PlanRule): boolean {
   return match.includes('dport') || match.includes('sport');
 }
 
-// get_port() in net/netfilter/ipset/ip_set_getport.c: ICMP's type and code stand in a port's place
+// ip_set_get_ip4_port() in net/netfilter/ipset/ip_set_getport.c: ICMP's type and code stand in a port's
+// place, and DCCP's ports are not read
 function hasSetPort({ protocol }: PlanRule): boolean {
-  return protocol === undefined || isIcmp(protocol) || (hasPortNumbers(protocol) && protocol !== 33);
+  if (protocol === undefined || isIcmp(protocol)) return true;
+  return hasPortNumbers(protocol) && protocol !== IPPROTO.DCCP;
 }

@@ -72,7 +72,7 @@ const places: readonly [text: string, line: number, column: number, what: string
   ['{"a": 1, // mark\n"b": 2}', 1, 10, 'JSON has no comments'],
   ['# mark\n{}', 1, 1, 'JSON has no comments'],
   ['/* mark */ {}', 1, 1, 'JSON has no comments'],
-  ['{"a": 0x100}', 1, 7, '"0" where a value should stand'],
+  ['{"a": 0x100}', 1, 7, 'JSON has no hexadecimal numbers: put it into double quotes'],
   ['{"a": 01}', 1, 7, '"0" where a value should stand'],
   ['{"a": True}', 1, 7, '"T" where a value should stand'],
   ['{"a": "b\n"}', 1, 7, 'this text does not end, or has a wrong escape'],

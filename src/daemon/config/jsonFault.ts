@@ -88,11 +88,12 @@ function unexpected(text: string, at: number, expected: string): string {
   const rest = text.slice(at, at + 2);
   if (rest === '//' || rest === '/*' || rest[0] === '#') return 'JSON has no comments';
   if (rest[0] === "'") return 'JSON has double quotes only';
+  if (/^0x/i.test(rest)) return 'JSON has no hexadecimal numbers: put it into double quotes';
   if (rest[0] === '"' && expected.startsWith('text')) return 'this text does not end, or has a wrong escape';
   if (/[}\]]/.test(rest[0]!) && text.slice(0, at).trimEnd().endsWith(',')) {
     return `${JSON.stringify(rest[0])} behind a comma: take the comma away`;
   }
-  const [char] = text.slice(at, at + 2);
+  const [char] = rest;
   return `${JSON.stringify(char)} where ${expected} should stand`;
 }
 
