@@ -87,11 +87,11 @@ export function checkMessage(message: Uint8Array): number {
 
 /**
  * What an answer takes in the receive buffer, in units of a small reply: a refusal repeats the whole
- * request, and the kernel rounds its memory up to powers of two.
+ * request, data of up to 700 bytes takes 1280, and the kernel rounds its memory up to powers of two.
  * Source: netlink_ack() in net/netlink/af_netlink.c.
  */
 export function replyCost(messageBytes: number, isAnsweredByData: boolean): number {
-  return 1 + (messageBytes >>> 9) + (isAnsweredByData ? 1 : 0);
+  return 1 + (messageBytes >>> 9) + (isAnsweredByData ? 2 : 0);
 }
 
 /** Sets flags of the message at `offset`, beside those that it has. */
