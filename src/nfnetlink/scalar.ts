@@ -162,7 +162,8 @@ export function bytes(length?: number): Codec<Uint8Array> {
       if (length !== undefined && end - start < length) {
         throw new DecodeError(`${end - start} bytes where ${length} are needed`, start);
       }
-      return source.slice(start, length === undefined ? end : start + length);
+      // not slice(): a Buffer's shares the memory
+      return new Uint8Array(source.subarray(start, length === undefined ? end : start + length));
     },
   };
 }
