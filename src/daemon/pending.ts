@@ -10,6 +10,7 @@ export class PendingFlows {
   readonly #store: FlowStore;
   readonly #delays: readonly number[];
   readonly #stages: readonly SlotQueue[];
+  #size = 0;
 
   /** @param delays milliseconds after the flow was first seen, ascending */
   constructor(store: FlowStore, delays: readonly number[]) {
@@ -19,9 +20,7 @@ export class PendingFlows {
   }
 
   get size(): number {
-    let size = 0;
-    for (const stage of this.#stages) size += stage.length;
-    return size;
+    return this.#size;
   }
 
   /**
@@ -33,6 +32,7 @@ export class PendingFlows {
     for (let stage = 0; stage < this.#delays.length; stage++) {
       if (this.#delays[stage]! <= age) continue;
       this.#stages[stage]!.push(slot);
+      this.#size++;
       return true;
     }
     return false;
@@ -42,7 +42,7 @@ export class PendingFlows {
   takeDue(now: number, receive: (slot: number) => void): void {
     for (let s = 0; s < this.#stages.length; s++) {
       const stage = this.#stages[s]!;
-      while (stage.head !== -1 && this.#dueAt(stage.head, s) <= now) receive(stage.shift());
+      while (stage.head !== -1 && this.#dueAt(stage.head, s) <= now) receive(this.#shift(stage));
     }
   }
 
@@ -61,10 +61,16 @@ export class PendingFlows {
   /** Takes the flow that has waited longest since its NEW, or returns -1: who goes when the store is full. */
   takeOldest(): number {
     for (let s = this.#stages.length - 1; s >= 0; s--) {
-      const slot = this.#stages[s]!.shift();
+      const slot = this.#shift(this.#stages[s]!);
       if (slot !== -1) return slot;
     }
     return -1;
+  }
+
+  #shift(stage: SlotQueue): number {
+    const slot = stage.shift();
+    if (slot !== -1) this.#size--;
+    return slot;
   }
 
   #dueAt(slot: number, stage: number): number {
