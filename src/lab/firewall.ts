@@ -2,9 +2,8 @@
 import type { Step } from './command.ts';
 import { inside } from './command.ts';
 import type { Family, LabPlan, LabRule } from './plan.ts';
-import { families, namespaceOf } from './plan.ts';
+import { families, hex, namespaceOf } from './plan.ts';
 
-const hex = (value: number) => `0x${value.toString(16)}`;
 const setFamily = (family: Family) => (family === 'ipv4' ? 'inet' : 'inet6');
 const connectedSet = (family: Family) => `mwan3_connected_${family}`;
 

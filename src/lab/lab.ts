@@ -48,7 +48,7 @@ export interface Lab {
 const open = new Map<string, () => void>();
 let isWatchingExit = false;
 
-/** A laboratory goes with its process, also when that is ended by a signal that it does not handle itself. */
+/** A laboratory goes with its process. Where the program listens to a signal itself, it decides when to end. */
 function closeAtExit(): void {
   if (isWatchingExit) return;
   isWatchingExit = true;

@@ -2,9 +2,7 @@
 import type { Step } from './command.ts';
 import { inside } from './command.ts';
 import type { Addresses, LabPlan, Wan } from './plan.ts';
-import { families, namespaceOf, rolesOf } from './plan.ts';
-
-const hex = (value: number) => `0x${value.toString(16)}`;
+import { families, hex, namespaceOf, rolesOf } from './plan.ts';
 
 function batch(options: readonly string[], lines: readonly string[]): Step {
   return { command: 'ip', args: [...options, '-batch', '-'], input: `${lines.join('\n')}\n` };

@@ -34,7 +34,7 @@ export function isAbandoned(name: string, startOf: (pid: number) => string | und
 }
 
 /** The network namespaces that `ip netns` knows by name. */
-export function namespaceNames(): string[] {
+function namespaceNames(): string[] {
   try {
     return readdirSync(NAMESPACES);
   } catch {
@@ -42,6 +42,7 @@ export function namespaceNames(): string[] {
   }
 }
 
+/** Removes the laboratories whose process is no more. */
 export function removeAbandoned(): void {
   removeNamespaces(namespaceNames().filter((name) => isAbandoned(name)));
 }
@@ -62,7 +63,7 @@ export function removeNamespaces(names: readonly string[]): void {
 }
 
 /** The processes whose network namespace is one of the named. */
-export function processesIn(names: readonly string[]): number[] {
+function processesIn(names: readonly string[]): number[] {
   const wanted = new Set<string | undefined>(names.map(inodeOf));
   return readdirSync('/proc')
     .filter((entry) => /^\d+$/.test(entry) && Number(entry) !== process.pid)

@@ -30,17 +30,20 @@ export interface PortForward {
 }
 
 export interface LabOptions {
-  /** How many uplinks; at least 1. */
+  /** How many uplinks; default 2. */
   readonly wans?: number;
+  /** Default 0x3f00. */
   readonly markMask?: number;
-  /** Whether the router hides the clients behind its address on each WAN. */
+  /** Whether the router hides the clients behind its address on each WAN; default true. */
   readonly masquerade?: boolean;
-  /** The WAN (from 1) of whatever no rule claims. */
+  /** The WAN (from 1) of whatever no rule claims; default 1. */
   readonly defaultWan?: number;
+  /** Default: app_1.v4 and app_1.v6, hash:ip, empty. */
   readonly sets?: readonly LabSet[];
+  /** Default: what is in app_1 leaves through the second WAN. */
   readonly rules?: readonly LabRule[];
   readonly portForwards?: readonly PortForward[];
-  /** Ports on which the server echoes, over TCP and UDP. */
+  /** Ports on which the server echoes, over TCP and UDP; default 443. */
   readonly serverPorts?: readonly number[];
   /** Further kernel settings of the router, by their dotted names. */
   readonly sysctls?: Readonly<Record<string, string | number>>;
@@ -105,9 +108,12 @@ export function markOf(id: number, mask: number): number {
     if (rest & 1) mark |= 1 << bit;
     rest >>>= 1;
   }
-  if (rest > 0) throw new RangeError(`the mask 0x${mask.toString(16)} has no room for interface id ${id}`);
+  if (rest > 0) throw new RangeError(`the mask ${hex(mask)} has no room for interface id ${id}`);
   return mark >>> 0;
 }
+
+/** A mark or mask as the tools write it. */
+export const hex = (value: number): string => `0x${value.toString(16)}`;
 
 const bitCount = (mask: number) => [...(mask >>> 0).toString(2)].filter((bit) => bit === '1').length;
 

@@ -21,7 +21,8 @@ export interface LabRequirements {
 /** What is asked of the machine; tests hand in their own. */
 export interface Machine {
   readonly platform: string;
-  readonly isRoot: boolean;
+  /** Whether it has the capabilities to make network namespaces as it is. */
+  readonly isPrivileged: boolean;
   isCommand(name: string): boolean;
   exists(path: string): boolean;
   /** A kernel setting's text; undefined if there is none. */
@@ -65,25 +66,29 @@ export function labRequirements(machine: Machine = thisMachine): LabRequirements
     const mend = 'boot without ipv6.disable=1';
     missing.push({ what: 'IPv6', why: 'the kernel has it switched off', mend });
   }
-  const how = machine.isRoot ? 'root' : 'user-namespace';
-  if (!machine.isRoot) missing.push(...userNamespaceObstacles(machine));
+  const how = machine.isPrivileged ? 'root' : 'user-namespace';
+  if (!machine.isPrivileged) missing.push(...userNamespaceObstacles(machine));
   return missing.length === 0 ? { ok: true, how, missing } : { ok: false, how: undefined, missing };
 }
+
+const UNPRIVILEGED = 'no CAP_NET_ADMIN and CAP_SYS_ADMIN';
+const PRIVILEGED = 'run it as root (in a container: with --privileged)';
 
 function userNamespaceObstacles(machine: Machine): MissingRequirement[] {
   const what = 'privileges';
   for (const command of ['unshare', 'mount']) {
     if (machine.isCommand(command)) continue;
-    const why = `not root, and no command ${command} to make a user namespace with`;
-    return [{ what, why, mend: 'run it as root, or install the package util-linux' }];
+    const why = `${UNPRIVILEGED}, and no command ${command} to make a user namespace with`;
+    return [{ what, why, mend: `${PRIVILEGED}, or install the package util-linux` }];
   }
   const refusal = machine.refusesUserNamespace();
   if (refusal === undefined) return [];
   const setting = forbidding.find(({ path, value }) => machine.read(path) === value);
-  if (!setting) return [{ what, why: `not root, and no user namespace: ${refusal}`, mend: 'run it as root' }];
+  if (!setting)
+    return [{ what, why: `${UNPRIVILEGED}, and no user namespace: ${refusal}`, mend: PRIVILEGED }];
   const key = setting.path.slice('/proc/sys/'.length).replaceAll('/', '.');
-  const why = `not root, and this machine forbids user namespaces (${key} is ${setting.value})`;
-  return [{ what, why, mend: `run it as root, or allow them: sysctl -w ${key}=${setting.allows}` }];
+  const why = `${UNPRIVILEGED}, and this machine forbids user namespaces (${key} is ${setting.value})`;
+  return [{ what, why, mend: `${PRIVILEGED}, or allow them: sysctl -w ${key}=${setting.allows}` }];
 }
 
 /** The way resteer tells of an error: `resteer: what: why: what to do`. */
@@ -112,7 +117,7 @@ function readText(path: string): string | undefined {
 
 const thisMachine: Machine = {
   platform: process.platform,
-  get isRoot() {
+  get isPrivileged() {
     return process.getuid?.() === 0 && hasCapabilities();
   },
   isCommand: (name) =>

@@ -22,7 +22,7 @@ export interface Echo extends AgentEcho {
 }
 
 export interface SendOptions {
-  /** How long to wait for the answer; default 2000. */
+  /** How long to wait for the answer; default 5000. */
   readonly timeoutMs?: number;
 }
 
@@ -48,6 +48,7 @@ export interface FlowOptions {
   readonly localPort?: number;
   /** TCP: connect anew after a reset, from the same port, and send again what has no answer; default true. */
   readonly reconnect?: boolean;
+  /** How long a TCP connection may take; default 5000. */
   readonly timeoutMs?: number;
 }
 
@@ -70,7 +71,7 @@ interface Pending {
   reject: (error: Error) => void;
 }
 
-const DEFAULT_TIMEOUT_MS = 2000;
+const DEFAULT_TIMEOUT_MS = 5000;
 
 /** Starts the agent in the namespace when it is first asked for something; `started` sees its process. */
 export function createTraffic(

@@ -4,7 +4,7 @@ import { labRequirements, type Machine, missingText } from '../../src/lab/requir
 
 const machine = (changes: Partial<Machine>): Machine => ({
   platform: 'linux',
-  isRoot: true,
+  isPrivileged: true,
   isCommand: () => true,
   exists: () => true,
   read: () => undefined,
@@ -17,11 +17,15 @@ test('root with everything builds here', () => {
 });
 
 test('who is not root builds in a user namespace', () => {
-  assert.equal(labRequirements(machine({ isRoot: false })), { ok: true, how: 'user-namespace', missing: [] });
+  assert.equal(labRequirements(machine({ isPrivileged: false })), {
+    ok: true,
+    how: 'user-namespace',
+    missing: [],
+  });
 });
 
 const refusing = (setting: string, value: string): Partial<Machine> => ({
-  isRoot: false,
+  isPrivileged: false,
   read: (path) => (path === setting ? value : undefined),
   refusesUserNamespace: () => 'unshare: unshare failed: Operation not permitted',
 });
@@ -52,30 +56,30 @@ const cases: [string, Partial<Machine>, string[]][] = [
   ],
   [
     'not root and no unshare',
-    { isRoot: false, isCommand: (name) => name !== 'unshare' },
+    { isPrivileged: false, isCommand: (name) => name !== 'unshare' },
     [
-      'resteer: privileges: not root, and no command unshare to make a user namespace with: run it as root, or install the package util-linux',
+      'resteer: privileges: no CAP_NET_ADMIN and CAP_SYS_ADMIN, and no command unshare to make a user namespace with: run it as root (in a container: with --privileged), or install the package util-linux',
     ],
   ],
   [
     'AppArmor in the way',
     refusing('/proc/sys/kernel/apparmor_restrict_unprivileged_userns', '1'),
     [
-      'resteer: privileges: not root, and this machine forbids user namespaces (kernel.apparmor_restrict_unprivileged_userns is 1): run it as root, or allow them: sysctl -w kernel.apparmor_restrict_unprivileged_userns=0',
+      'resteer: privileges: no CAP_NET_ADMIN and CAP_SYS_ADMIN, and this machine forbids user namespaces (kernel.apparmor_restrict_unprivileged_userns is 1): run it as root (in a container: with --privileged), or allow them: sysctl -w kernel.apparmor_restrict_unprivileged_userns=0',
     ],
   ],
   [
     'no user namespaces allowed',
     refusing('/proc/sys/user/max_user_namespaces', '0'),
     [
-      'resteer: privileges: not root, and this machine forbids user namespaces (user.max_user_namespaces is 0): run it as root, or allow them: sysctl -w user.max_user_namespaces=10000',
+      'resteer: privileges: no CAP_NET_ADMIN and CAP_SYS_ADMIN, and this machine forbids user namespaces (user.max_user_namespaces is 0): run it as root (in a container: with --privileged), or allow them: sysctl -w user.max_user_namespaces=10000',
     ],
   ],
   [
     'refused for a reason of its own',
     refusing('', ''),
     [
-      'resteer: privileges: not root, and no user namespace: unshare: unshare failed: Operation not permitted: run it as root',
+      'resteer: privileges: no CAP_NET_ADMIN and CAP_SYS_ADMIN, and no user namespace: unshare: unshare failed: Operation not permitted: run it as root (in a container: with --privileged)',
     ],
   ],
 ];
