@@ -85,6 +85,8 @@ const generalNames = names('IPSET_ERR', IPSET_ERR, general);
 /** What the errnos of errno.h mean for ipset, where it is narrower than their name. */
 function systemMeaning(errno: number, command: number): string | undefined {
   const name = errnoName(errno);
+  if (command === IPSET_CMD.PROTOCOL && (name === 'EINVAL' || name === 'EOPNOTSUPP'))
+    return 'this kernel has no ipset: load its module (modprobe ip_set; OpenWrt: kmod-ipset)';
   if (name === 'ENOENT')
     return 'no set has this name in this network namespace: create it, or check the name';
   if (name === 'EEXIST' && command === IPSET_CMD.CREATE)
