@@ -28,9 +28,10 @@ export class PendingFlows {
    * last, and the slot stays the caller's.
    */
   add(slot: number, now: number): boolean {
-    const age = now - this.#store.firstSeen(slot);
     for (let stage = 0; stage < this.#delays.length; stage++) {
-      if (this.#delays[stage]! <= age) continue;
+      // the very sum that takeDue() compares: a difference may round the other way, and the flow would be
+      // due again at the moment at which it was taken
+      if (this.#dueAt(slot, stage) <= now) continue;
       this.#stages[stage]!.push(slot);
       this.#size++;
       return true;
