@@ -1,7 +1,7 @@
 import type { Standing } from './standing.ts';
 import type { Verdict } from './verdict.ts';
 
-/** A set's answer about a flow; `unknown` where the set is missing or did not answer. */
+/** A set's answer about a flow: a set that is not there holds nothing (MISS), one that did not answer might. */
 export const ANSWER = { MISS: 0, HIT: 1, UNKNOWN: 2 } as const;
 
 /** Where the flow is now and what it is. */
