@@ -10,7 +10,7 @@ import { INET, INET6 } from '../support/plans.ts';
 const u16 = fc.nat(0xffff);
 const u32 = fc.nat(0xffffffff);
 const record = fc.record({
-  family: fc.constantFrom(INET, INET6),
+  family: fc.constantFrom<number>(INET, INET6),
   protocol: fc.nat(255),
   flags: fc.nat(255),
   sourcePort: u16,
