@@ -37,6 +37,9 @@ export interface SubscriptionStats {
   pauses: number;
 }
 
+/** Datagrams that the most frugal transport reads in a turn (libuv): a turn of fewer emptied the socket. */
+const fullTurn = 32;
+
 /** NLMSG_MIN_TYPE: below are netlink's own messages, which are no events. */
 const firstSubsystemType = 16;
 
@@ -59,6 +62,8 @@ export class EventSubscription {
   readonly #clock: Clock;
   readonly #moderation: Moderation | undefined;
   #isJudgementDue = false;
+  /** Datagrams since the last look: those of this turn of the event loop, and perhaps of some before. */
+  #turn = 0;
   #pause: Timer | undefined;
   #isUnref = false;
   #isClosed = false;
@@ -133,11 +138,21 @@ export class EventSubscription {
     this.stats.datagrams += count;
     for (let i = 0; i < count && !this.#isClosed; i++)
       this.#readDatagram(buffer, bounds[2 * i]!, bounds[2 * i + 1]!);
-    if (this.#moderation?.count(count) && !this.#isJudgementDue) {
-      // some transports deliver a drain piece by piece: it is over when the event loop has turned
-      this.#isJudgementDue = true;
-      this.#clock.nextTurn(() => this.#judge());
-    }
+    this.#turn += count;
+    if (this.#moderation?.count(count) && !this.#isJudgementDue) this.#awaitJudgement();
+  }
+
+  /** Transports deliver a drain piece by piece: whether it is over shows when the event loop has turned. */
+  #awaitJudgement(): void {
+    this.#isJudgementDue = true;
+    this.#clock.nextTurn(() => {
+      this.#isJudgementDue = false;
+      const read = this.#turn;
+      this.#turn = 0;
+      if (this.#isClosed) return;
+      if (read >= fullTurn) this.#awaitJudgement();
+      else this.#judge();
+    });
   }
 
   #readDatagram(bytes: Uint8Array, start: number, end: number): void {
@@ -169,8 +184,7 @@ export class EventSubscription {
   }
 
   #judge(): void {
-    this.#isJudgementDue = false;
-    if (this.#isClosed || !this.#moderation) return;
+    if (!this.#moderation) return;
     const pause = this.#moderation.pauseAfter(this.#clock.now(), this.#transport.receiveBufferSize);
     if (pause === 0) return;
     this.stats.pauses += 1;

@@ -157,6 +157,8 @@ for (const batchSize of [1, 64]) {
     kernel.deliver();
     clock.turn();
     assert.is(subject.marks.length, seen + 40);
+    assert.not(kernel.isPaused, 'a transport may read as many and leave more');
+    clock.turn();
     assert.ok(kernel.isPaused, 'forty in five milliseconds: again');
     clock.advance(5);
     const { pauses } = subscription.stats;
@@ -164,6 +166,22 @@ for (const batchSize of [1, 64]) {
     assert.is(subscription.stats.pauses, pauses, 'at 1,000 a second: no more');
   });
 }
+
+test('a transport that reads 32 a turn is not paused before it has read everything', () => {
+  const subject = subscribe({}, { batchSize: 1 });
+  const { clock, kernel } = subject;
+  clock.advance(1);
+  kernel.emit(...entries(100));
+  for (let turn = 0; turn < 3; turn++) {
+    kernel.deliver(32);
+    clock.turn();
+    assert.not(kernel.isPaused);
+  }
+  kernel.deliver(32);
+  clock.turn();
+  assert.is(subject.marks.length, 100);
+  assert.ok(kernel.isPaused);
+});
 
 test('moderation can be switched off', () => {
   const subject = subscribe({ moderation: false });
