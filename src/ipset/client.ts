@@ -1,27 +1,15 @@
-import { ATTRIBUTES_AT, EncodeError, type Requester, type RequestOptions } from '../nfnetlink/index.ts';
-import { setReply } from './attributes.ts';
+import { EncodeError, type RequestOptions } from '../nfnetlink/index.ts';
 import { type BatchCommand, runBatch } from './batch.ts';
-import { IPSET_CMD, IPSET_ERR } from './constants.ts';
+import { IPSET_CMD } from './constants.ts';
 import { type CreateOptions, encodeCreateOptions, familyOf } from './create.ts';
 import { type Element, encodeElement, type SetShape } from './element.ts';
 import { formatElement } from './elementText.ts';
-import { IpsetError } from './errors.ts';
 import type { SetHeader } from './header.ts';
-import { KernelSession, type TypeRevisions } from './kernelSession.ts';
-import { decodeListing, type ListingPart, listParts, listSets, type SetListing } from './listing.ts';
-import { MembershipTester } from './membership.ts';
-import {
-  createMessage,
-  destroyMessage,
-  elementMessage,
-  type ListScope,
-  listMessage,
-  plainMessage,
-  twoNamesMessage,
-} from './messages.ts';
+import type { TypeRevisions } from './kernelSession.ts';
+import { createMessage, destroyMessage, elementMessage, plainMessage, twoNamesMessage } from './messages.ts';
+import { IpsetReader } from './reader.ts';
 import { checkSetName } from './setName.ts';
 import { type SetType, type SetTypeName, setTypeOf } from './setType.ts';
-import { type TestTemplateOptions, testTemplate } from './testTemplate.ts';
 
 /** `exist` as in ipset(8): what is there already, or is gone already, is no error. */
 export interface ExistOptions extends RequestOptions {
@@ -35,38 +23,10 @@ export interface SavedSet {
 }
 
 /**
- * ipset over a netlink conversation. Sets live in a network namespace: the one that the socket was made in.
- *
- * Every method throws IpsetError where the kernel refuses, EncodeError where a name, option or element
- * cannot be what the set needs (nothing was sent), and TransportError, TimeoutError, OverrunError,
- * ClosedError or the signal's reason where nothing is known of what the kernel did.
+ * ipset over a netlink conversation: reads sets and changes them. Sets live in a network namespace: the
+ * one that the socket was made in. What methods throw is told at IpsetReader.
  */
-export class IpsetClient {
-  readonly #session: KernelSession;
-  readonly #requester: Requester;
-
-  constructor(requester: Requester) {
-    this.#requester = requester;
-    this.#session = new KernelSession(requester);
-  }
-
-  /** The protocol version in use: 7, or 6 with a kernel before 4.20. */
-  protocol(options?: RequestOptions): Promise<number> {
-    return this.#session.protocol(options);
-  }
-
-  /**
-   * The revisions of a set type that the kernel has.
-   * @throws IpsetError IPSET_ERR_FIND_TYPE where it lacks the type.
-   */
-  revisions(
-    typeName: SetTypeName,
-    options: RequestOptions & Pick<CreateOptions, 'family'> = {},
-  ): Promise<TypeRevisions> {
-    const type = setTypeOf(typeName);
-    return this.#session.revisions(type, familyOf(type, options.family), options);
-  }
-
+export class IpsetClient extends IpsetReader {
   /**
    * Makes a set. With `exist` an equal set is no error; a different one of the same name is EEXIST.
    * @throws EncodeError for an option that the type, or its revision in this kernel, does not have.
@@ -80,45 +40,45 @@ export class IpsetClient {
     checkSetName(name);
     const type = setTypeOf(typeName);
     const family = familyOf(type, create.family);
-    const kernel = await this.#session.revisions(type, family, options);
+    const kernel = await this.session.revisions(type, family, options);
     const revision = pickRevision(type, kernel, create.revision);
     const data = encodeCreateOptions(create, type, revision, family);
-    const protocol = await this.#session.protocol(options);
+    const protocol = await this.session.protocol();
     const message = createMessage(
       { protocol, setName: name, typeName, revision, family, data },
       options.exist ?? false,
     );
-    this.#session.forget(name);
+    this.session.forget(name);
     const context = { command: IPSET_CMD.CREATE, set: name, method: type.method };
-    await this.#session.acknowledge(message, context, options);
+    await this.session.acknowledge(message, context, options);
   }
 
   /** Destroys one set. With `exist` a missing one is no error. */
   async destroy(name: string, options: ExistOptions = {}): Promise<void> {
     checkSetName(name);
-    const message = destroyMessage(await this.protocol(options), name, options.exist ?? false);
-    this.#session.forget(name);
-    await this.#session.acknowledge(message, { command: IPSET_CMD.DESTROY, set: name }, options);
+    const message = destroyMessage(await this.protocol(), name, options.exist ?? false);
+    this.session.forget(name);
+    await this.session.acknowledge(message, { command: IPSET_CMD.DESTROY, set: name }, options);
   }
 
   /** Destroys every set of the network namespace; none where a rule or a list refers to one of them. */
   async destroyAllSets(options?: RequestOptions): Promise<void> {
-    const message = destroyMessage(await this.protocol(options), undefined, false);
-    this.#session.forget();
-    await this.#session.acknowledge(message, { command: IPSET_CMD.DESTROY }, options);
+    const message = destroyMessage(await this.protocol(), undefined, false);
+    this.session.forget();
+    await this.session.acknowledge(message, { command: IPSET_CMD.DESTROY }, options);
   }
 
   /** Removes every element of one set. */
   async flush(name: string, options?: RequestOptions): Promise<void> {
     checkSetName(name);
-    const message = plainMessage(IPSET_CMD.FLUSH, { protocol: await this.protocol(options), setName: name });
-    await this.#session.acknowledge(message, { command: IPSET_CMD.FLUSH, set: name }, options);
+    const message = plainMessage(IPSET_CMD.FLUSH, { protocol: await this.protocol(), setName: name });
+    await this.session.acknowledge(message, { command: IPSET_CMD.FLUSH, set: name }, options);
   }
 
   /** Removes every element of every set of the network namespace. */
   async flushAllSets(options?: RequestOptions): Promise<void> {
-    const message = plainMessage(IPSET_CMD.FLUSH, { protocol: await this.protocol(options) });
-    await this.#session.acknowledge(message, { command: IPSET_CMD.FLUSH }, options);
+    const message = plainMessage(IPSET_CMD.FLUSH, { protocol: await this.protocol() });
+    await this.session.acknowledge(message, { command: IPSET_CMD.FLUSH }, options);
   }
 
   /** Gives a set another name, which must be free; a set that is referred to cannot be renamed. */
@@ -139,77 +99,10 @@ export class IpsetClient {
   ): Promise<void> {
     checkSetName(setName);
     checkSetName(setName2, 'setName2');
-    const message = twoNamesMessage(command, { protocol: await this.protocol(options), setName, setName2 });
-    this.#session.forget(setName);
-    this.#session.forget(setName2);
-    await this.#session.acknowledge(message, { command, set: `${setName}, ${setName2}` }, options);
-  }
-
-  /** The names of all sets. */
-  async names(options?: RequestOptions): Promise<string[]> {
-    const message = listMessage(IPSET_CMD.LIST, await this.protocol(options), undefined, 'names');
-    const names: string[] = [];
-    const replies = this.#session.dump(message, readReply, { command: IPSET_CMD.LIST }, options);
-    for await (const { setName } of replies) if (setName !== undefined) names.push(setName);
-    return names;
-  }
-
-  /** The headers of all sets, without their elements. */
-  async headers(options?: RequestOptions): Promise<SetHeader[]> {
-    const headers: SetHeader[] = [];
-    for await (const { header } of this.#parts(IPSET_CMD.LIST, undefined, 'headers', options)) {
-      headers.push(header);
-    }
-    return headers;
-  }
-
-  /** The header of one set, without its elements. */
-  async header(name: string, options?: RequestOptions): Promise<SetHeader> {
-    for await (const { header } of this.#parts(IPSET_CMD.LIST, name, 'headers', options)) return header;
-    throw new EncodeError(`the kernel listed nothing for set ${name}`, 'setName');
-  }
-
-  /** A set's type, revision and family: the least that is needed to write its elements. */
-  async shape(name: string, options?: RequestOptions): Promise<SetShape> {
-    checkSetName(name);
-    return this.#session.learn(name, options);
-  }
-
-  /**
-   * The sets, or one set, each with all of its elements. Not a snapshot: elements may come and go
-   * meanwhile. Lists come behind the sets that they hold.
-   */
-  list(name?: string, options?: RequestOptions): AsyncGenerator<SetListing, void, undefined> {
-    return listSets(this.listParts(name, options));
-  }
-
-  /**
-   * The same as the kernel delivers it, so that memory does not grow with the set: at least one part a
-   * set, each with the set's header and at most 32 KiB of elements.
-   */
-  listParts(name?: string, options?: RequestOptions): AsyncGenerator<ListingPart, void, undefined> {
-    return this.#parts(IPSET_CMD.LIST, name, 'elements', options);
-  }
-
-  /** The elements of one set, one by one. */
-  async *elements(name: string, options?: RequestOptions): AsyncGenerator<Element, void, undefined> {
-    for await (const part of this.listParts(name, options)) yield* part.elements;
-  }
-
-  /** What `restore` takes: the sets, or one set, by the kernel's SAVE. */
-  save(name?: string, options?: RequestOptions): AsyncGenerator<SetListing, void, undefined> {
-    return listSets(this.#parts(IPSET_CMD.SAVE, name, 'elements', options));
-  }
-
-  async *#parts(
-    command: typeof IPSET_CMD.LIST | typeof IPSET_CMD.SAVE,
-    name: string | undefined,
-    scope: ListScope,
-    options?: RequestOptions,
-  ): AsyncGenerator<ListingPart, void, undefined> {
-    if (name !== undefined) checkSetName(name);
-    const message = listMessage(command, await this.protocol(options), name, scope);
-    yield* listParts(this.#session.dump(message, decodeListing, { command, set: name }, options));
+    const message = twoNamesMessage(command, { protocol: await this.protocol(), setName, setName2 });
+    this.session.forget(setName);
+    this.session.forget(setName2);
+    await this.session.acknowledge(message, { command, set: `${setName}, ${setName2}` }, options);
   }
 
   /**
@@ -246,43 +139,9 @@ export class IpsetClient {
         method: set.type.method,
         element: formatElement(element, set.type),
       };
-      await this.#session.acknowledge(message, about, options);
+      await this.session.acknowledge(message, about, options);
     };
-    return this.#session.withSet(name, work, options);
-  }
-
-  /**
-   * Whether an element is in the set. Of nets a host is looked up in all that hold it, and a network of
-   * its own prefix length only. Expired elements are not in the set.
-   */
-  test(name: string, element: Element, options?: RequestOptions): Promise<boolean> {
-    const work = async (set: SetShape, protocol: number) => {
-      const data = encodeElement(element, set, 'test');
-      const message = elementMessage(IPSET_CMD.TEST, { protocol, setName: name, data }, false);
-      return this.#session.confirming(set, protocol, () => this.#isFound(set, message, options), options);
-    };
-    return this.#session.withSet(name, work, options);
-  }
-
-  async #isFound(set: SetShape, message: Uint8Array, options?: RequestOptions): Promise<boolean> {
-    const context = { command: IPSET_CMD.TEST, set: set.name, method: set.type.method };
-    try {
-      await this.#session.acknowledge(message, context, options);
-      return true;
-    } catch (error) {
-      if (error instanceof IpsetError && error.errno === IPSET_ERR.EXIST) return false;
-      throw error;
-    }
-  }
-
-  /**
-   * A tester for many raw keys of one set (see TestTemplate for their layout): the way to ask often.
-   * @throws EncodeError for list:set, and for hash:net,iface without `iface`.
-   */
-  async tester(name: string, options: TestTemplateOptions & RequestOptions = {}): Promise<MembershipTester> {
-    const set = await this.shape(name, options);
-    const protocol = await this.protocol(options);
-    return new MembershipTester(this.#session, testTemplate(set, protocol, options));
+    return this.session.withSet(name, work, options);
   }
 
   /**
@@ -315,52 +174,9 @@ export class IpsetClient {
   ): Promise<number> {
     // asked anew: a batch that has begun cannot be begun again
     const set = await this.shape(name, options);
-    const target = { command, set, protocol: await this.protocol(options), exist: options.exist ?? false };
-    return runBatch(this.#requester, target, elements, options);
+    const target = { command, set, protocol: await this.protocol(), exist: options.exist ?? false };
+    return runBatch(this.session.requester, target, elements, options);
   }
-
-  /** The kernel's number of a set. @throws EncodeError with protocol 6, which has no such numbers. */
-  async indexOf(name: string, options?: RequestOptions): Promise<number> {
-    checkSetName(name);
-    const protocol = await this.#protocol7(options);
-    const message = plainMessage(IPSET_CMD.GET_BYNAME, { protocol, setName: name });
-    const context = { command: IPSET_CMD.GET_BYNAME, set: name };
-    const [reply] = await this.#session.query(message, readReply, context, options);
-    return reply!.index!;
-  }
-
-  /**
-   * The name of the set with this number, or undefined where there is none.
-   * @throws EncodeError with protocol 6, which has no such numbers.
-   */
-  async nameOf(index: number, options?: RequestOptions): Promise<string | undefined> {
-    const message = plainMessage(IPSET_CMD.GET_BYINDEX, { protocol: await this.#protocol7(options), index });
-    const [reply] = await this.#session.query(
-      message,
-      readReply,
-      { command: IPSET_CMD.GET_BYINDEX },
-      options,
-    );
-    return reply?.setName;
-  }
-
-  async #protocol7(options?: RequestOptions): Promise<number> {
-    const protocol = await this.protocol(options);
-    if (protocol >= 7) return protocol;
-    throw new EncodeError(
-      'numbers of sets need ipset protocol 7 (Linux 4.20), this kernel speaks 6',
-      'protocol',
-    );
-  }
-
-  /** Closes the conversation. */
-  close(): Promise<void> {
-    return this.#requester.close();
-  }
-}
-
-function readReply(bytes: Uint8Array, start: number, end: number) {
-  return setReply.decode(bytes, start + ATTRIBUTES_AT, end);
 }
 
 function pickRevision(type: SetType, kernel: TypeRevisions, wanted: number | undefined): number {

@@ -13,6 +13,7 @@ export { KernelSession, type TypeRevisions } from './kernelSession.ts';
 export type { ListingPart, SetListing } from './listing.ts';
 export { MembershipTester } from './membership.ts';
 export { openIpset } from './open.ts';
+export { IpsetReader } from './reader.ts';
 export {
   type Dimension,
   type Feature,

@@ -1,5 +1,6 @@
 import {
   ATTRIBUTES_AT,
+  DecodeError,
   EncodeError,
   type KernelError,
   type MessageDecoder,
@@ -17,7 +18,8 @@ import { plainMessage, typeMessage } from './messages.ts';
 import { checkSetName } from './setName.ts';
 import type { SetType } from './setType.ts';
 
-const readReply: MessageDecoder<SetReply> = (bytes, start, end) =>
+/** Reads what LIST, HEADER, TYPE, GET_BYNAME and GET_BYINDEX answer. */
+export const readReply: MessageDecoder<SetReply> = (bytes, start, end) =>
   setReply.decode(bytes, start + ATTRIBUTES_AT, end);
 
 const readShape: MessageDecoder<SetShape> = (bytes, start, end) =>
@@ -50,19 +52,19 @@ export class KernelSession {
    * The protocol version to speak: the newest that both sides know. Asked once.
    * @throws IpsetError where the kernel has no ipset; EncodeError where it is older than protocol 6.
    */
-  protocol(options?: RequestOptions): Promise<number> {
-    this.#protocol ??= this.#negotiate(options).catch((error) => {
+  protocol(): Promise<number> {
+    // without anyone's signal: many may wait for it
+    this.#protocol ??= this.#negotiate().catch((error) => {
       this.#protocol = undefined;
       throw error;
     });
     return this.#protocol;
   }
 
-  async #negotiate(options?: RequestOptions): Promise<number> {
+  async #negotiate(): Promise<number> {
     const message = plainMessage(IPSET_CMD.PROTOCOL, { protocol: IPSET_PROTOCOL });
-    const [reply] = await this.query(message, readProtocol, { command: IPSET_CMD.PROTOCOL }, options);
-    const newest = reply?.protocol ?? 0;
-    const oldest = reply?.protocolMin ?? newest;
+    const reply = await this.query(message, readProtocol, { command: IPSET_CMD.PROTOCOL });
+    const { protocol: newest = 0, protocolMin: oldest = newest } = reply;
     if (newest >= IPSET_PROTOCOL_MIN && oldest <= IPSET_PROTOCOL) return Math.min(newest, IPSET_PROTOCOL);
     throw new EncodeError(
       `the kernel speaks ipset protocol ${oldest} to ${newest}, this library ${IPSET_PROTOCOL_MIN} to ` +
@@ -79,10 +81,10 @@ export class KernelSession {
     const key = `${type.name} ${family}`;
     const known = this.#revisions.get(key);
     if (known) return known;
-    const message = typeMessage(await this.protocol(options), type.name, family);
-    const [reply] = await this.query(message, readReply, { command: IPSET_CMD.TYPE }, options);
-    const newest = reply?.revision ?? 0;
-    const found = { newest, oldest: reply?.revisionMin ?? newest };
+    const message = typeMessage(await this.protocol(), type.name, family);
+    const reply = await this.query(message, readReply, { command: IPSET_CMD.TYPE }, options);
+    const { revision: newest = 0, revisionMin: oldest = newest } = reply;
+    const found = { newest, oldest };
     this.#revisions.set(key, found);
     return found;
   }
@@ -92,11 +94,10 @@ export class KernelSession {
    * @throws IpsetError ENOENT where there is no such set.
    */
   async learn(setName: string, options?: RequestOptions): Promise<SetShape> {
-    const message = plainMessage(IPSET_CMD.HEADER, { protocol: await this.protocol(options), setName });
+    const message = plainMessage(IPSET_CMD.HEADER, { protocol: await this.protocol(), setName });
     this.#shapes.delete(setName);
     const context = { command: IPSET_CMD.HEADER, set: setName };
-    const shapes = await this.query(message, readShape, context, options);
-    const shape = shapes[0]!;
+    const shape = await this.query(message, readShape, context, options);
     this.#shapes.set(setName, shape);
     return shape;
   }
@@ -118,7 +119,7 @@ export class KernelSession {
     options?: RequestOptions,
   ): Promise<T> {
     checkSetName(setName);
-    const protocol = await this.protocol(options);
+    const protocol = await this.protocol();
     const known = this.#shapes.get(setName);
     if (!known) return work(await this.learn(setName, options), protocol);
     try {
@@ -151,8 +152,8 @@ export class KernelSession {
   async #confirm(set: SetShape, protocol: number, options?: RequestOptions): Promise<void> {
     const message = plainMessage(IPSET_CMD.HEADER, { protocol, setName: set.name });
     const context = { command: IPSET_CMD.HEADER, set: set.name };
-    const [now] = await this.query(message, readShape, context, options);
-    if (now && sameShape(now, set)) return;
+    const now = await this.query(message, readShape, context, options);
+    if (sameShape(now, set)) return;
     throw new EncodeError(
       `set ${set.name} is no longer ${set.type.name} of the family and revision that was asked about`,
       'set',
@@ -172,18 +173,24 @@ export class KernelSession {
     }
   }
 
-  /** Sends one message that is answered by data. */
+  /**
+   * Sends one message that is answered by one of data.
+   * @throws DecodeError where it is acknowledged without any.
+   */
   async query<T>(
     message: Uint8Array,
     decode: MessageDecoder<T>,
     context: IpsetErrorContext,
     options?: RequestOptions,
-  ): Promise<T[]> {
+  ): Promise<T> {
+    let replies: T[];
     try {
-      return await this.requester.query(message, decode, options);
+      replies = await this.requester.query(message, decode, options);
     } catch (error) {
       throw asIpsetError(error, context);
     }
+    if (replies.length > 0) return replies[0]!;
+    throw new DecodeError('the kernel acknowledged a question without an answer', 0);
   }
 
   /** Sends a dump request. */
