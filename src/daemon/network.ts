@@ -9,6 +9,11 @@ export function contains(network: Network, bytes: Uint8Array, offset: number): b
   return (bytes[offset + whole]! ^ network.address[whole]!) >>> (8 - rest) === 0;
 }
 
+/** The address with every bit behind the prefix cleared, in bytes of its own. */
+export function withoutHostBits(address: Uint8Array, prefix: number): Uint8Array {
+  return address.map((byte, i) => byte & (0xff00 >> Math.min(8, Math.max(0, prefix - 8 * i))));
+}
+
 /**
  * Networks of both families, to be asked whether one holds an address. Built once, asked for every flow:
  * IPv4 by one look-up a prefix length, IPv6, of which a router has few, one network after the other.

@@ -1,5 +1,6 @@
 import { AF } from '../nfnetlink/constants.ts';
 import { type Address, IFA_F, type Route, RT_TABLE, RTM_F, RTN, tableOf } from '../rtnetlink/index.ts';
+import { withoutHostBits } from './network.ts';
 import type { Network } from './plan.ts';
 
 /**
@@ -50,6 +51,5 @@ export function networksOfAddress(address: Address): Network[] {
 function networkOf(bytes: Uint8Array | undefined, prefix: number, family: number): Network | undefined {
   const length = family === AF.INET ? 4 : 16;
   if (bytes?.length !== length || prefix < SHORTEST_PREFIX || prefix > 8 * length) return undefined;
-  const address = bytes.map((byte, i) => byte & (0xff00 >> Math.min(8, Math.max(0, prefix - 8 * i))));
-  return { address, prefix };
+  return { address: withoutHostBits(bytes, prefix), prefix };
 }

@@ -5,6 +5,7 @@ import { markText } from './marks.ts';
 import { suggestion } from './nearest.ts';
 import { listText, valueText } from './refusal.ts';
 import type { Config } from './schema.ts';
+import { isObject } from './shape.ts';
 
 type ConfigRule = Config['rules'][number];
 
@@ -25,7 +26,7 @@ export function checkReferences(config: Partial<Config>, on: References): void {
   if (on.isSound(['interfaces'])) checkInterfaces(config, on);
   if (on.isSound(['rules'])) {
     config.rules?.forEach((rule, r) => {
-      if (on.isSound(['rules', r])) checkRule(config, rule, ['rules', r], on);
+      if (on.isSound(['rules', r])) checkRule(rule, ['rules', r], on);
     });
     if (config.rules?.length === 0) on.problem(['rules'], 'is empty: at least one rule');
   }
@@ -57,8 +58,8 @@ function checkInterfaces({ interfaces = {}, markMask }: Partial<Config>, on: Ref
   }
 }
 
-function checkRule(config: Partial<Config>, rule: ConfigRule, path: Path, on: References): void {
-  if (on.isSound([...path, 'interfaces'])) checkMembers(config, rule, [...path, 'interfaces'], on);
+function checkRule(rule: ConfigRule, path: Path, on: References): void {
+  if (on.isSound([...path, 'interfaces'])) checkMembers(rule, [...path, 'interfaces'], on);
   const matchPath = [...path, 'match'];
   if (on.isSound(matchPath) && (rule.match.length === 0 || rule.match.length > MOST_DIMENSIONS)) {
     on.problem(
@@ -79,18 +80,16 @@ function checkRule(config: Partial<Config>, rule: ConfigRule, path: Path, on: Re
   }
 }
 
-function checkMembers({ interfaces }: Partial<Config>, rule: ConfigRule, path: Path, on: References): void {
+function checkMembers(rule: ConfigRule, path: Path, on: References): void {
   if (rule.interfaces.length === 0) on.problem(path, 'is empty: at least one interface');
   // names of interfaces that have faults of their own are names all the same
   const written = on.written(['interfaces']);
-  const names =
-    typeof written === 'object' && written !== null ? Object.keys(written) : Object.keys(interfaces ?? {});
+  const names = isObject(written) ? Object.keys(written) : [];
   const seen = new Set<string>();
   rule.interfaces.forEach((member, m) => {
     const at = [...path, m];
     if (!on.isSound(at) || !on.isSound([...at, 'name'])) return;
-    const isObject = typeof on.written(at) === 'object';
-    const namePath = isObject ? [...at, 'name'] : at;
+    const namePath = isObject(on.written(at)) ? [...at, 'name'] : at;
     const text = JSON.stringify(member.name);
     if (!names.includes(member.name)) {
       if (on.isSound(['interfaces'])) {

@@ -1,4 +1,5 @@
 import { formatAddress, parseAddress } from '../../nfnetlink/address.ts';
+import { withoutHostBits } from '../network.ts';
 import type { Network } from '../plan.ts';
 import { Refusal } from './refusal.ts';
 
@@ -21,10 +22,6 @@ export function decodeNetwork(value: unknown): Network {
     );
   }
   return { address, prefix };
-}
-
-function withoutHostBits(address: Uint8Array, prefix: number): Uint8Array {
-  return address.map((byte, i) => byte & (0xff00 >> Math.min(8, Math.max(0, prefix - 8 * i))));
 }
 
 /** '198.51.100.0/24'. */
