@@ -162,8 +162,13 @@ export class IpsetReader {
    */
   async nameOf(index: number, options?: RequestOptions): Promise<string | undefined> {
     const message = plainMessage(IPSET_CMD.GET_BYINDEX, { protocol: await this.#protocol7(), index });
-    const reply = await this.session.query(message, readReply, { command: IPSET_CMD.GET_BYINDEX }, options);
-    return reply.setName;
+    try {
+      const context = { command: IPSET_CMD.GET_BYINDEX };
+      return (await this.session.query(message, readReply, context, options)).setName;
+    } catch (error) {
+      if (error instanceof IpsetError && error.code === 'ENOENT') return undefined;
+      throw error;
+    }
   }
 
   async #protocol7(): Promise<number> {

@@ -55,6 +55,8 @@ export interface SetType {
   readonly since: Readonly<Partial<Record<Feature, number>>>;
   /** Whether one request may name a range of IPv4 addresses (or, for host types, a network of them). */
   readonly addressRanges: boolean;
+  /** Whether this row was held against a kernel; otherwise against kernel sources and ipset(8) alone. */
+  readonly isVerified: boolean;
 }
 
 const hashOptions = { timeout: 0, hashSize: 0, maxElements: 0 } as const;
@@ -66,20 +68,21 @@ function hashSince(counters: number, comment: number, forceAdd: number, skbinfo:
 
 const plainSince = { timeout: 0, counters: 1, comment: 2, skbinfo: 3 } as const;
 
-type Rest = Omit<SetType, 'name' | 'method' | 'dimensions' | 'families' | 'addressRanges'> &
-  Partial<Pick<SetType, 'families' | 'addressRanges'>>;
+type Given = 'revision' | 'since';
+type Defaulted = 'families' | 'addressRanges' | 'isVerified';
+type Rest = Pick<SetType, Given> & Partial<Pick<SetType, Defaulted>>;
 
 function setType(name: SetTypeName, rest: Rest): SetType {
   const [method, data] = name.split(':') as [StorageMethod, string];
   const dimensions = data.split(',') as Dimension[];
-  return { name, method, dimensions, families: 'any', addressRanges: true, ...rest };
+  return { name, method, dimensions, families: 'any', addressRanges: true, isVerified: true, ...rest };
 }
 
 /**
  * The set types, with the revisions in which each gained an option.
  * Sources: the IPSET_TYPE_REV_MAX comments of net/netfilter/ipset/ip_set_*.c (Linux 6.18), `ipset help`
- * of ipset 7.17 and ipset(8). hash:mac, hash:ip,mac, hash:ip,mark, hash:net,net and hash:net,port,net
- * come from these sources alone: the kernel that this library is tested on has no module for them.
+ * of ipset 7.17 and ipset(8). The kernel that this library is tested on has no module for the types that
+ * are not verified.
  */
 const table: readonly SetType[] = [
   setType('bitmap:ip', {
@@ -95,19 +98,33 @@ const table: readonly SetType[] = [
   }),
   setType('bitmap:port', { families: 'none', revision: 3, since: { ...plainSince, range: 0 } }),
   setType('hash:ip', { revision: 6, since: { ...hashSince(1, 2, 3, 4, 5), netmask: 0, bitmask: 6 } }),
-  setType('hash:mac', { families: 'none', revision: 1, since: hashSince(0, 0, 0, 0, 1) }),
-  setType('hash:ip,mac', { revision: 1, since: hashSince(0, 0, 0, 0, 1), addressRanges: false }),
+  setType('hash:mac', { families: 'none', revision: 1, since: hashSince(0, 0, 0, 0, 1), isVerified: false }),
+  setType('hash:ip,mac', {
+    revision: 1,
+    since: hashSince(0, 0, 0, 0, 1),
+    addressRanges: false,
+    isVerified: false,
+  }),
   setType('hash:net', { revision: 7, since: { ...hashSince(3, 4, 5, 6, 7), nomatch: 2 } }),
   setType('hash:net,net', {
     revision: 4,
     since: { ...hashSince(0, 0, 1, 2, 3), nomatch: 0, netmask: 4, bitmask: 4 },
+    isVerified: false,
   }),
   setType('hash:ip,port', { revision: 7, since: { ...hashSince(2, 3, 4, 5, 6), netmask: 7, bitmask: 7 } }),
   setType('hash:net,port', { revision: 8, since: { ...hashSince(4, 5, 6, 7, 8), nomatch: 3 } }),
   setType('hash:ip,port,ip', { revision: 6, since: hashSince(2, 3, 4, 5, 6) }),
   setType('hash:ip,port,net', { revision: 8, since: { ...hashSince(4, 5, 6, 7, 8), nomatch: 3 } }),
-  setType('hash:ip,mark', { revision: 3, since: { ...hashSince(0, 0, 1, 2, 3), markMask: 0 } }),
-  setType('hash:net,port,net', { revision: 3, since: { ...hashSince(0, 0, 1, 2, 3), nomatch: 0 } }),
+  setType('hash:ip,mark', {
+    revision: 3,
+    since: { ...hashSince(0, 0, 1, 2, 3), markMask: 0 },
+    isVerified: false,
+  }),
+  setType('hash:net,port,net', {
+    revision: 3,
+    since: { ...hashSince(0, 0, 1, 2, 3), nomatch: 0 },
+    isVerified: false,
+  }),
   setType('hash:net,iface', {
     revision: 8,
     since: { ...hashSince(3, 4, 5, 6, 8), nomatch: 1, wildcard: 7 },
