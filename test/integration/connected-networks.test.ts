@@ -2,10 +2,9 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { networkText } from '../../src/daemon/config/networks.ts';
-import { followNetworks } from '../../src/daemon/followNetworks.ts';
-import { NETLINK } from '../../src/nfnetlink/constants.ts';
+import { CONNECTED_GROUPS, ConnectedNetworks } from '../../src/daemon/connectedNetworks.ts';
+import { systemSockets } from '../../src/daemon/sockets.ts';
 import { MESSAGE_HEADER } from '../../src/nfnetlink/message.ts';
-import { openConnection } from '../../src/nfnetlink/open.ts';
 import { encodeLinkDump, link } from '../../src/rtnetlink/index.ts';
 import { insideNamespace, sh } from '../support/namespace.ts';
 import { until } from '../support/waiting.ts';
@@ -15,13 +14,20 @@ const ip = (line: string) => sh('ip', ...line.split(' '));
 await insideNamespace(import.meta.url, () => {
   test('networks come and go', async () => {
     const failures: unknown[] = [];
-    const { connected, close } = await followNetworks({ onFailure: (error) => failures.push(error) });
+    const connection = await systemSockets.openRoute();
+    const connected = new ConnectedNetworks(connection, { onFailure: (error) => failures.push(error) });
+    const subscription = await systemSockets.openRouteEvents({
+      groups: CONNECTED_GROUPS,
+      onMessage: (bytes, start, end) => connected.heard(bytes, start, end),
+      onOverrun: () => connected.overrun(),
+    });
     const has = (...networks: string[]) => {
       const known = new Set(connected.list.map(networkText));
       return networks.every((network) => known.has(network));
     };
     const hasNone = (...networks: string[]) => networks.every((network) => !has(network));
     try {
+      await connected.read();
       assert.ok(has('127.0.0.0/8', '127.0.0.1/32', '::1/128'), connected.list.map(networkText).join(' '));
 
       ip('link add v0 type veth peer name v1');
@@ -68,12 +74,13 @@ await insideNamespace(import.meta.url, () => {
       assert.ok(has('127.0.0.0/8'));
       assert.equal(failures, []);
     } finally {
-      await close();
+      connected.close();
+      await Promise.all([subscription.close(), connection.close()]);
     }
   });
 
   test('the links of the namespace', async () => {
-    const connection = await openConnection({ protocol: NETLINK.ROUTE });
+    const connection = await systemSockets.openRoute();
     try {
       ip('link add v2 mtu 1400 type veth peer name v3');
       const names = new Map<string | undefined, number | undefined>();
