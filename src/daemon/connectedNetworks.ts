@@ -3,8 +3,10 @@ import {
   type Clock,
   DecodeError,
   MESSAGE_HEADER,
+  type MessageDecoder,
   messageFlags,
   messageType,
+  type NetlinkError,
   NLM_F,
   type Requester,
   systemClock,
@@ -128,17 +130,28 @@ export class ConnectedNetworks {
   async #ask(): Promise<Network[]> {
     const networks: Network[] = [];
     for (const family of [AF.INET, AF.INET6]) {
-      await this.#requester.visit(encodeAddressDump(family), (bytes, start, end) => {
+      await this.#visit(encodeAddressDump(family), networks, (bytes, start, end) => {
         if (messageType(bytes, start) !== RTM.NEWADDR) return;
         networks.push(...networksOfAddress(address.decode(bytes, start + MESSAGE_HEADER, end)));
       });
-      await this.#requester.visit(encodeRouteDump(family), (bytes, start, end) => {
+      await this.#visit(encodeRouteDump(family), networks, (bytes, start, end) => {
         if (messageType(bytes, start) !== RTM.NEWROUTE) return;
         const network = networkOfRoute(route.decode(bytes, start + MESSAGE_HEADER, end));
         if (network) networks.push(network);
       });
     }
     return networks;
+  }
+
+  async #visit(request: Uint8Array, networks: Network[], visitor: MessageDecoder<void>): Promise<void> {
+    try {
+      await this.#requester.visit(request, visitor);
+    } catch (error) {
+      if (!(error instanceof Error) || (error as NetlinkError).kind !== 'dump-interrupted') throw error;
+      // the table changed under the dump, which may have missed some: those known before stay for now
+      networks.push(...this.#list);
+      this.#isStale = true;
+    }
   }
 
   #take(networks: readonly Network[]): void {

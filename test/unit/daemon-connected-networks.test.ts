@@ -7,7 +7,7 @@ import { networkOfRoute, networksOfAddress } from '../../src/daemon/onLink.ts';
 import { parseAddress } from '../../src/nfnetlink/address.ts';
 import { writeU16host, writeU32host } from '../../src/nfnetlink/bytes.ts';
 import { type Codec, encodePayload } from '../../src/nfnetlink/codec.ts';
-import { KernelError } from '../../src/nfnetlink/errors.ts';
+import { DumpInterruptedError, KernelError } from '../../src/nfnetlink/errors.ts';
 import { messageType } from '../../src/nfnetlink/message.ts';
 import type { MessageDecoder, Requester } from '../../src/nfnetlink/requester.ts';
 import { type Address, address } from '../../src/rtnetlink/address.ts';
@@ -131,6 +131,8 @@ class FakeKernel implements Pick<Requester, 'visit'> {
   routes: Route[] = [];
   dumps = 0;
   fault: unknown;
+  /** Whether every dump ends by saying that the table has changed. */
+  interrupted = false;
   /** Runs before each answer. */
   before: () => void | Promise<void> = () => {};
 
@@ -148,6 +150,7 @@ class FakeKernel implements Pick<Requester, 'visit'> {
           .filter((each) => each.family === family)
           .map((each) => message(RTM_NEWROUTE, route, each));
     for (const bytes of answers) visitor(bytes, 0, bytes.length);
+    if (this.interrupted) throw new DumpInterruptedError('RTM_GETROUTE');
   }
 }
 
@@ -259,6 +262,22 @@ test('a failure keeps what was known, is told, and is tried again', async () => 
   assert.is(told.length, 2);
   await pass(1);
   assert.equal(told.slice(2), ['']);
+});
+
+test('a reading that the table changed under takes no network away, and is made again', async () => {
+  const { kernel, connected, hear, pass, told } = follow();
+  kernel.routes = [routeTo('192.0.2.0/24')];
+  await connected.read();
+  kernel.routes = [routeTo('203.0.113.0/24')];
+  kernel.interrupted = true;
+  hear(link);
+  await pass(100);
+  assert.equal(told, ['192.0.2.0/24', '192.0.2.0/24 203.0.113.0/24']);
+  kernel.interrupted = false;
+  await pass(100);
+  assert.equal(told.slice(2), ['203.0.113.0/24']);
+  await pass(10_000);
+  assert.is(kernel.dumps, 3 * DUMPS);
 });
 
 test('the first reading fails to its caller', async () => {
