@@ -13,6 +13,7 @@ import { flowAttributes } from './attributes.ts';
 import { attributeWord, lengthIn, typeIn } from './attributeWord.ts';
 import { CTA, CTA_PROTOINFO, CTA_PROTOINFO_TCP, IPCTNL_MSG_CT } from './constants.ts';
 import type { Flow, FlowAttributes } from './flow.ts';
+import { readCounters, readTcpInfo, readTimestamps } from './flowFields.ts';
 import type { CompleteTuple } from './tuple.ts';
 import { TupleView } from './tupleView.ts';
 
@@ -164,11 +165,12 @@ export class FlowView {
       mark: this.optionalU32(CTA.MARK),
       zone: this.has(CTA.ZONE) ? this.data.getUint16(at[CTA.ZONE]!) : undefined,
       use: this.optionalU32(CTA.USE),
-      protocolInfo: this.value<FlowAttributes['protocolInfo']>(CTA.PROTOINFO),
+      protocolInfo:
+        this.quick(CTA.PROTOINFO, readTcpInfo) ?? this.value<FlowAttributes['protocolInfo']>(CTA.PROTOINFO),
       helper: this.value<FlowAttributes['helper']>(CTA.HELP),
-      originalCounters: this.value<FlowAttributes['originalCounters']>(CTA.COUNTERS_ORIG),
-      replyCounters: this.value<FlowAttributes['replyCounters']>(CTA.COUNTERS_REPLY),
-      timestamps: this.value<FlowAttributes['timestamps']>(CTA.TIMESTAMP),
+      originalCounters: this.quick(CTA.COUNTERS_ORIG, readCounters),
+      replyCounters: this.quick(CTA.COUNTERS_REPLY, readCounters),
+      timestamps: this.quick(CTA.TIMESTAMP, readTimestamps),
       originalSequenceAdjustment: this.value<FlowAttributes['originalSequenceAdjustment']>(CTA.SEQ_ADJ_ORIG),
       replySequenceAdjustment: this.value<FlowAttributes['replySequenceAdjustment']>(CTA.SEQ_ADJ_REPLY),
       synproxy: this.value<FlowAttributes['synproxy']>(CTA.SYNPROXY),
@@ -201,6 +203,17 @@ export class FlowView {
   /** Where the payload at `at` ends; its header was checked when it was found. */
   private stop(at: number): number {
     return at - ATTRIBUTE_HEADER + lengthOf(this.bytes, at - ATTRIBUTE_HEADER);
+  }
+
+  /** What stands in most messages is read by hand. */
+  private quick<T>(type: number, read: (data: DataView, start: number, end: number) => T): T | undefined {
+    if (!this.has(type)) return undefined;
+    const at = this.at[type]!;
+    try {
+      return read(this.data, at, this.stop(at));
+    } catch (error) {
+      throw error instanceof DecodeError ? error.within(flowAttributes.byType[type]!.name) : error;
+    }
   }
 
   /** What rarely stands in a message, or has many shapes, is read by its table. */

@@ -1,7 +1,7 @@
 import { formatIpv4, formatIpv6 } from '../nfnetlink/address.ts';
 import { ATTRIBUTE_HEADER, align4 } from '../nfnetlink/attribute.ts';
 import { DecodeError } from '../nfnetlink/errors.ts';
-import { attributeWord, lengthIn, typeIn } from './attributeWord.ts';
+import { attributeWord, lengthIn, locate, typeIn } from './attributeWord.ts';
 import { CTA_IP, CTA_PROTO, CTA_TUPLE } from './constants.ts';
 import type { Tuple } from './tuple.ts';
 
@@ -23,12 +23,9 @@ const PROTOCOL = PROTO + CTA_PROTO.NUM;
 const SOURCE_PORT = PROTO + CTA_PROTO.SRC_PORT;
 const DESTINATION_PORT = PROTO + CTA_PROTO.DST_PORT;
 
-/** Bytes that the payload in a slot needs. */
-const needed = new Uint8Array(ZONE + 1).fill(1);
-for (const slot of [SOURCE_IPV4, DESTINATION_IPV4]) needed[slot] = 4;
-for (const slot of [SOURCE_IPV6, DESTINATION_IPV6]) needed[slot] = 16;
-for (const slot of [SOURCE_PORT, DESTINATION_PORT, ZONE]) needed[slot] = 2;
-for (const slot of [PROTO + CTA_PROTO.ICMP_ID, PROTO + CTA_PROTO.ICMPV6_ID]) needed[slot] = 2;
+/** Bytes that the payload in a slot needs, of the addresses and of both nests. */
+const neededOfIp = Uint8Array.of(0, 4, 4, 16, 16);
+const neededOfProto = Uint8Array.of(...neededOfIp, 1, 2, 2, 2, 1, 1, 2, 1, 1);
 
 /**
  * One direction of a flow, read in place: no text, no allocation. Valid as long as the bytes that it was
@@ -55,39 +52,21 @@ export class TupleView {
       const stop = offset + lengthIn(word);
       const type = typeIn(word);
       if (type === CTA_TUPLE.IP) {
-        present = (present & ~IP_SLOTS) | this.attachNest(payload, stop, IP, CTA_IP.V6_DST);
+        present = (present & ~IP_SLOTS) | locate(data, payload, stop, neededOfIp, this.at, IP);
       } else if (type === CTA_TUPLE.PROTO) {
-        present = (present & ~PROTO_SLOTS) | this.attachNest(payload, stop, PROTO, CTA_PROTO.ICMPV6_CODE);
+        present = (present & ~PROTO_SLOTS) | locate(data, payload, stop, neededOfProto, this.at, PROTO);
       } else if (type === CTA_TUPLE.ZONE) {
-        present |= this.attachValue(payload, stop, ZONE);
+        if (stop - payload >= 2) {
+          this.at[ZONE] = payload;
+          present |= 1 << ZONE;
+        } else if (stop !== payload) {
+          throw new DecodeError(`${stop - payload} bytes where 2 are needed`, payload, 'CTA_TUPLE_ZONE');
+        }
       }
       offset += align4(lengthIn(word));
     }
     this.present = present;
     return this;
-  }
-
-  private attachNest(start: number, end: number, base: number, last: number): number {
-    let present = 0;
-    for (let offset = start; offset < end; ) {
-      const word = attributeWord(this.data, offset, end);
-      const type = typeIn(word);
-      if (type !== 0 && type <= last) {
-        present |= this.attachValue(offset + ATTRIBUTE_HEADER, offset + lengthIn(word), base + type);
-      }
-      offset += align4(lengthIn(word));
-    }
-    return present;
-  }
-
-  /** Notes where a value stands and returns its bit; an empty attribute is padding. */
-  private attachValue(payload: number, stop: number, slot: number): number {
-    if (stop - payload >= needed[slot]!) {
-      this.at[slot] = payload;
-      return 1 << slot;
-    }
-    if (stop === payload) return 0;
-    throw new DecodeError(`${stop - payload} bytes where ${needed[slot]} are needed`, payload);
   }
 
   private has(slot: number): boolean {
