@@ -1,3 +1,4 @@
+import { offAbort, onAbort } from './abort.ts';
 import { align4 } from './attribute.ts';
 import { readU16host, readU32host, writeU16host } from './bytes.ts';
 import { NLM_F } from './constants.ts';
@@ -49,7 +50,7 @@ export abstract class Exchange {
     this.count = count;
     this.cost = cost;
     this.#abort = () => this.fail(context.signal?.reason);
-    context.signal?.addEventListener('abort', this.#abort, { once: true });
+    if (context.signal) onAbort(context.signal, this.#abort);
   }
 
   /** A data message that answers request number `index`. Must not throw. */
@@ -67,7 +68,7 @@ export abstract class Exchange {
   settle(failure?: Failure): void {
     if (this.isSettled) return;
     this.isSettled = true;
-    this.context.signal?.removeEventListener('abort', this.#abort);
+    if (this.context.signal) offAbort(this.context.signal, this.#abort);
     this.conclude(failure);
     this.context.onSettled(this);
   }
