@@ -5,13 +5,15 @@ import {
   ConntrackClient as Client,
   type ConntrackClient,
   ctnetlink,
+  encodeListFlows,
   type Flow,
   type FlowFilter,
+  FlowView,
   IPPROTO,
   IPS,
   type KernelFeatures,
 } from '../../src/ctnetlink/index.ts';
-import { AF, EncodeError, openConnection } from '../../src/nfnetlink/index.ts';
+import { AF, EncodeError, openConnection, type Requester } from '../../src/nfnetlink/index.ts';
 import { hasCommand, insideNamespace, sh, skipFile } from '../support/namespace.ts';
 
 const everything: KernelFeatures = { tupleFilter: true, zoneFilter: true };
@@ -24,7 +26,7 @@ await insideNamespace(import.meta.url, async () => {
   const withKernel = new Client(connection, { features: everything });
   const without = new Client(connection, { features: nothing });
   await fill(withKernel);
-  defineTests(withKernel, without);
+  defineTests(connection, withKernel, without);
   test.after(() => connection.close());
   test.run();
 });
@@ -54,7 +56,7 @@ async function ids(client: ConntrackClient, filter: FlowFilter): Promise<number[
   return list.sort((a, b) => a - b);
 }
 
-function defineTests(withKernel: ConntrackClient, without: ConntrackClient): void {
+function defineTests(connection: Requester, withKernel: ConntrackClient, without: ConntrackClient): void {
   const conntrackCount = (...args: string[]) =>
     sh('conntrack', '-L', ...args)
       .split('\n')
@@ -124,21 +126,23 @@ function defineTests(withKernel: ConntrackClient, without: ConntrackClient): voi
   });
 
   test('the kernel itself compares what the plan hands to it', async () => {
-    // asked without the comparison of user space, the kernel lists no flow too many
-    const { attributes, family, inKernel } = withKernel.plan({
-      ...{ family: AF.INET, protocol: IPPROTO.TCP, mark: 0x100, markMask: 0xff00, zone: 0 },
-      original: { source: '192.0.2.2', destinationPort: 81 },
+    const { attributes, family, inKernel, inUserSpace, matches } = withKernel.plan({
+      ...{ family: AF.INET, protocol: IPPROTO.TCP, mark: 0x200, markMask: 0xff00 },
+      ...{ status: IPS.ASSURED, original: { source: '192.0.2.2', destinationPort: 80 } },
     });
     assert.equal(inKernel, [
-      'family',
-      'mark',
-      'zone',
-      'protocol',
-      'original.source',
-      'original.destinationPort',
+      ...['family', 'mark', 'status', 'protocol'],
+      ...['original.source', 'original.destinationPort'],
     ]);
-    assert.ok(attributes.filter);
-    assert.is(family, AF.INET);
+    assert.equal(inUserSpace, []);
+    // asked without the comparison of user space, it lists no flow too many
+    const view = new FlowView();
+    let listed = 0;
+    await connection.visit(encodeListFlows(family, attributes), (bytes, start, end) => {
+      listed += 1;
+      assert.ok(matches(view.attach(bytes, start, end)));
+    });
+    assert.ok(listed > 0);
   });
 
   test('a filter that cannot be is an EncodeError before anything is sent', async () => {

@@ -4,6 +4,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import {
   type CompleteTuple,
+  CTA,
   type Flow,
   type FlowAttributes,
   FlowView,
@@ -20,6 +21,7 @@ import {
   messageFamily,
   messageType,
   typeOf,
+  writeAttributeHeader,
 } from '../../src/nfnetlink/index.ts';
 import { present } from '../support/checkCodec.ts';
 import { fixture, loadFixtures } from '../support/fixtures.ts';
@@ -132,6 +134,20 @@ test('a view reads a message in the middle of a buffer that holds others', () =>
   buffer.set(one, 100);
   const view = new FlowView().attach(buffer.subarray(4), 96, 96 + one.length);
   assert.equal(present(view.toFlow()), byTables(one));
+});
+
+test('an empty attribute before a 64-bit one is padding, whatever its number', () => {
+  const { bytes } = fixture('event', 'event-new-icmp');
+  // nla_put_be64() before CTA_TIMESTAMP_EVENT: the pad has the number of CTA_STATUS
+  const at = bytes.length - 12;
+  const padded = new Uint8Array(bytes.length + 4);
+  padded.set(bytes.subarray(0, at));
+  writeAttributeHeader(padded, at, CTA.STATUS, 0);
+  padded.set(bytes.subarray(at), at + 4);
+  const view = new FlowView();
+  assert.equal(view.attach(padded, 0, padded.length).toFlow(), view.attach(bytes, 0, bytes.length).toFlow());
+  assert.is(view.status, 392);
+  checkAgainstTables(padded, view);
 });
 
 test('what the view says of a TCP event', () => {

@@ -248,6 +248,16 @@ function namesFlow(message: Uint8Array): boolean {
   return false;
 }
 
+test('the types ask a delete for a complete tuple', () => {
+  // @ts-expect-error without a tuple
+  assert.throws(() => encodeDeleteFlow({}), /complete tuple/);
+  // @ts-expect-error without addresses
+  assert.throws(() => encodeDeleteFlow({ originalTuple: { protocol: 6 } }), /originalTuple.source/);
+  const replyTuple = { source: '10.0.0.1', destination: '10.0.0.2' };
+  // @ts-expect-error without a protocol
+  assert.throws(() => encodeDeleteFlow({ replyTuple }), /protocol/);
+});
+
 test('no value whatever makes a delete that would empty the table', () => {
   const anyTuple = fc.oneof(
     fc.anything(),

@@ -57,6 +57,7 @@ export function encodeCreateFlow(flow: NewFlow, options: CreateOptions = {}): Ui
   if (checkTuple(replyTuple, 'replyTuple') !== family) {
     throw new EncodeError('is of another address family than the original tuple', 'replyTuple');
   }
+  if (flow.masterTuple !== undefined) checkTuple(flow.masterTuple, 'masterTuple');
   if (flow.timeout === undefined) throw new EncodeError('seconds are needed', 'timeout');
   checkLabels(flow);
   const { zone, mark, labels, timeout, helper, protocolInfo, synproxy, masterTuple } = flow;
