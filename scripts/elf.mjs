@@ -1,5 +1,5 @@
-// Reads and edits the list of libraries that an ELF file asks its loader for (DT_NEEDED): little-endian,
-// 32 or 64 bits. Layouts: elf.h (Elf64_Ehdr, Elf64_Phdr, Elf64_Dyn and their 32-bit kin).
+// Edits ELF files for their loader alone: the list of libraries that they ask for (DT_NEEDED), and what no
+// loader reads. Little-endian, 32 or 64 bits. Layouts: elf.h (Elf64_Ehdr, Elf64_Phdr, Elf64_Dyn and kin).
 
 const PT_LOAD = 1;
 const PT_DYNAMIC = 2;
@@ -82,5 +82,25 @@ export function neutraliseNeeded(bytes, name) {
     const wanted = name === undefined ? glibcLoader.test(entry.name) : entry.name === name;
     if (wanted) entry.view.setUint32(entry.at, ignoredTag, true);
   }
+  return copy;
+}
+
+/**
+ * A copy of the file without what only linkers and debuggers read: the section headers, and all that lies
+ * behind the last loaded segment (symbol table, section names, debugging). The loader is led by the program
+ * headers, and finds its own symbols and strings by them, inside of what is loaded.
+ */
+export function stripSections(bytes) {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const layout = layoutOf(view);
+  const all = segments(view, layout);
+  const endOf = ({ offset, size }) => offset + size;
+  const end = Math.max(...all.filter(({ type }) => type === PT_LOAD).map(endOf));
+  const outside = all.find((segment) => segment.size > 0 && endOf(segment) > end);
+  if (outside) throw new Error(`a segment of type ${outside.type} lies behind all that is loaded`);
+  const copy = Uint8Array.from(bytes.subarray(0, end));
+  // e_shoff follows e_phoff; e_shentsize, e_shnum and e_shstrndx follow e_phentsize and e_phnum
+  copy.fill(0, layout.phoff + layout.size, layout.phoff + 2 * layout.size);
+  copy.fill(0, layout.phentsize + 4, layout.phentsize + 10);
   return copy;
 }
