@@ -26,12 +26,22 @@ export function askDaemon(path: string, request: Readonly<Record<string, unknown
       text += chunk;
       if (!text.includes('\n')) return;
       client.destroy();
-      const answer = JSON.parse(text) as ControlAnswer;
-      if (answer.ok) resolve(answer.result);
+      const answer = decodeAnswer(text);
+      if (!answer) reject(new ControlError('EPROTO', `${path}: what listens there is no resteer`));
+      else if (answer.ok) resolve(answer.result);
       else reject(new ControlError('EINVAL', answer.error));
     });
     client.on('end', () => fail(new ControlError('EPIPE', `${path}: the daemon closed without an answer`)));
   });
+}
+
+function decodeAnswer(text: string): ControlAnswer | undefined {
+  try {
+    const answer = JSON.parse(text) as ControlAnswer | null;
+    return typeof answer?.ok === 'boolean' ? answer : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function unreachable(path: string, error: NodeJS.ErrnoException): ControlError {

@@ -3,6 +3,8 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 
 /** Longest request line; whoever sends more is told so and cut off. */
 const LONGEST_LINE = 65_536;
+/** sun_path of unix(7), without the zero behind it. */
+const LONGEST_PATH = 107;
 const MOST_CLIENTS = 16;
 const IDLE_MS = 60_000;
 
@@ -36,7 +38,8 @@ export class ControlServer {
   private constructor(path: string, handlers: ReadonlyMap<string, ControlHandler>) {
     this.path = path;
     this.#handlers = handlers;
-    this.#server = createServer((client) => this.#serve(client));
+    // half open: who has said everything at once still gets its answers
+    this.#server = createServer({ allowHalfOpen: true }, (client) => void this.#serve(client));
     this.#server.maxConnections = MOST_CLIENTS;
   }
 
@@ -49,6 +52,12 @@ export class ControlServer {
     path: string,
     handlers: Readonly<Record<string, ControlHandler>>,
   ): Promise<ControlServer> {
+    if (Buffer.byteLength(path) > LONGEST_PATH) {
+      throw new ControlError(
+        'ENAMETOOLONG',
+        `${path}: the path of a socket has at most ${LONGEST_PATH} bytes`,
+      );
+    }
     const server = new ControlServer(path, new Map(Object.entries(handlers)));
     await removeStale(path);
     await server.#listen();
@@ -78,29 +87,20 @@ export class ControlServer {
     });
   }
 
-  #serve(client: Socket): void {
+  /** One request after the other: whoever does not read its answers is not read from either. */
+  async #serve(client: Socket): Promise<void> {
     this.#clients.add(client);
     client.setEncoding('utf8');
     client.setTimeout(IDLE_MS, () => client.destroy());
-    client.on('error', () => client.destroy());
     client.on('close', () => this.#clients.delete(client));
-    let rest = '';
-    let last: Promise<void> = Promise.resolve();
-    client.on('data', (chunk: string) => {
-      const lines = (rest + chunk).split('\n');
-      rest = lines.pop()!;
-      for (const line of lines) {
-        if (line.trim() === '') continue;
-        last = last.then(async () => {
-          const answer = await this.#answer(line);
-          if (!client.destroyed) client.write(`${JSON.stringify(answer)}\n`);
-        });
-      }
-      if (rest.length > LONGEST_LINE) {
-        client.end(`${JSON.stringify(failure(`a request has at most ${LONGEST_LINE} characters`))}\n`);
-        rest = '';
-      }
-    });
+    // the loop below hears of a broken connection, but not while it answers
+    client.on('error', () => client.destroy());
+    try {
+      for await (const line of linesOf(client)) await reply(client, await this.#answer(line));
+    } catch (error) {
+      if (error instanceof RangeError) await reply(client, failure(error.message));
+    }
+    client.destroySoon();
   }
 
   async #answer(line: string): Promise<ControlAnswer> {
@@ -126,6 +126,29 @@ export class ControlServer {
       return failure((error as Error).message);
     }
   }
+}
+
+/**
+ * Requests, each a line; the last may lack its end.
+ * @throws RangeError where a line is too long.
+ */
+async function* linesOf(client: Socket): AsyncIterable<string> {
+  let rest = '';
+  for await (const chunk of client.iterator({ destroyOnReturn: false })) {
+    const lines = (rest + chunk).split('\n');
+    rest = lines.pop()!;
+    for (const line of lines) if (line.trim() !== '') yield line;
+    if (rest.length > LONGEST_LINE) throw new RangeError(`a request has at most ${LONGEST_LINE} characters`);
+  }
+  if (rest.trim() !== '') yield rest;
+}
+
+/** Resolves when the client's side has taken the answer, or is gone. */
+function reply(client: Socket, answer: ControlAnswer): Promise<void> {
+  return new Promise((resolve) => {
+    if (client.destroyed) resolve();
+    else client.write(`${JSON.stringify(answer)}\n`, () => resolve());
+  });
 }
 
 function failure(error: string): ControlAnswer {
@@ -161,6 +184,9 @@ function answers(path: string): Promise<boolean> {
       probe.destroy();
       resolve(true);
     });
-    probe.on('error', () => resolve(false));
+    // anything else, such as a full queue, is the answer of one that is there
+    probe.on('error', ({ code }: NodeJS.ErrnoException) =>
+      resolve(code !== 'ECONNREFUSED' && code !== 'ENOENT'),
+    );
   });
 }
