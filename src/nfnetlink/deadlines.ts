@@ -32,10 +32,8 @@ export class Deadlines {
   }
 
   #fire(): void {
-    const timer = this.#timer;
     // after a blocked event loop the answer is there but not read: reading comes first
     this.#clock.nextTurn(() => {
-      if (this.#timer !== timer) return;
       this.cancel();
       this.add(this.#look(this.#clock.now()));
     });

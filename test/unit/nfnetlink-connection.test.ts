@@ -129,6 +129,14 @@ test('a larger receive buffer widens the window, and an option sets it', async (
   assert.is(await sentWith(100), 1);
 });
 
+test('a request that alone exceeds the window is sent by itself', async () => {
+  const kernel = new ScriptedTransport().program(() => [data(entry(1)), ack()]);
+  const { connection } = connect(kernel, { window: 1 });
+  const both = [1, 2].map((mark) => connection.query(getRequest(mark), markOf));
+  assert.equal(await Promise.all(both), [[1], [1]]);
+  assert.equal(kernel.datagrams, [1, 1]);
+});
+
 test('sequence numbers go on behind 2^32 - 1 without 0', async () => {
   const kernel = new ScriptedTransport().program(() => [ack()]);
   const { connection } = connect(kernel, { firstSeq: 0xfffffffe });

@@ -234,23 +234,54 @@ test('the time that a slow consumer takes is not counted', async () => {
 });
 
 test('an aborted dump rejects at once, without the entries that wait', async () => {
-  const kernel = new ScriptedTransport().program(() => [dump(entries(100))]);
+  const kernel = new ScriptedTransport().program(() => [data(...entries(100))]);
   const { connection } = connect(kernel);
   const controller = new AbortController();
-  const iterator = connection
-    .dump(dumpRequest(), markOf, { signal: controller.signal })
-    [Symbol.asyncIterator]();
+  const { signal } = controller;
+  const iterator = connection.dump(dumpRequest(), markOf, { signal })[Symbol.asyncIterator]();
   assert.equal(await iterator.next(), { value: 0, done: false });
-  const held = connect(new ScriptedTransport().program(() => [data(entry(1))])).connection;
-  const waiting = held.dump(dumpRequest(), markOf, { signal: controller.signal })[Symbol.asyncIterator]();
-  await waiting.next();
-  const stuck = rejection(waiting.next());
-  controller.abort(new Error('enough'));
-  assert.is((await stuck).message, 'enough');
-  assert.equal(await waiting.next(), { value: undefined, done: true });
-  const never = rejection(collect(connection.dump(dumpRequest(), markOf, { signal: controller.signal })));
-  assert.is((await never).message, 'enough');
+  const other = connect(new ScriptedTransport().program(() => [later(done())])).connection;
+  const stuck = rejection(other.dump(dumpRequest(), markOf, { signal })[Symbol.asyncIterator]().next());
+  await settled();
+  const reason = new Error('enough');
+  controller.abort(reason);
+  assert.is(await rejection(iterator.next()), reason);
+  assert.equal(await iterator.next(), { value: undefined, done: true });
+  assert.is(await stuck, reason);
+  assert.is(await rejection(collect(connection.dump(dumpRequest(), markOf, { signal }))), reason);
   assert.is(kernel.requests.length, 1);
+});
+
+test('a dump that is aborted while it waits for its turn gives the turn on', async () => {
+  const kernel = new ScriptedTransport()
+    .expect(dumpRequest(1), later(done()))
+    .expect(dumpRequest(3), dump(entries(3)));
+  const { connection } = connect(kernel);
+  const controller = new AbortController();
+  const one = collect(connection.dump(dumpRequest(1), markOf));
+  const two = rejection(connection.visit(dumpRequest(2), () => {}, { signal: controller.signal }));
+  const three = collect(connection.dump(dumpRequest(3), markOf));
+  controller.abort();
+  await two;
+  await settled();
+  kernel.release();
+  assert.equal([await one, await three], [[], first(3)]);
+  kernel.assertDone();
+});
+
+test('while a dump fills the buffer, fewer answers may be due', async () => {
+  const kernel = new ScriptedTransport({ isManual: true }).program(({ type }) =>
+    type === 0x102 ? [ack()] : [later(done())],
+  );
+  const { connection } = connect(kernel);
+  const flows = collect(connection.dump(dumpRequest(), markOf));
+  await settled();
+  const requests = Array.from({ length: 300 }, (_, i) => connection.acknowledge(deleteRequest(i)));
+  await settled();
+  assert.is(kernel.requests.length, 1 + 66);
+  kernel.release();
+  while (connection.stats.answered < 301) kernel.deliver();
+  await Promise.all([flows, ...requests]);
 });
 
 test('an overrun rejects the dump; it is read to its end before the next is sent', async () => {

@@ -65,6 +65,7 @@ test('data is handed over with the index of its request', async () => {
     Array.from({ length: 250 }, (_, i) => [String(2 * i), 1000 + 2 * i]),
   );
   assert.ok(kernel.mostQueued <= 192);
+  assert.is(kernel.datagrams[0], 21, 'three datagrams share the window of 64 such requests');
 });
 
 test('a transport that delivers one by one still gets whole datagrams', async () => {
@@ -158,6 +159,17 @@ test('an overrun, a failed send and silence reject the whole pipeline', async ()
     clock.turn(4);
     await connection.acknowledge(deleteRequest());
   }
+});
+
+test('an acknowledgement that comes twice counts once', async () => {
+  const kernel = new ScriptedTransport().program(({ bytes }) =>
+    markOf(bytes) === 3 ? [ack(2), ack(2)] : [ack()],
+  );
+  const { connection } = connect(kernel);
+  const indexes: number[] = [];
+  await connection.pipeline(many(6), { onAck: (index) => void indexes.push(index) });
+  assert.equal(indexes, [0, 1, 2, 3, 4, 5]);
+  assert.equal([connection.stats.answered, connection.stats.stale], [6, 1]);
 });
 
 test('progress puts the timeout off', async () => {
