@@ -19,6 +19,9 @@ export interface Plan {
   readonly dryRun: boolean;
 }
 
+/** More rules than this are refused: one flow's questions must fit into one batch. */
+export const MOST_RULES = 512;
+
 export type Family = 'ipv4' | 'ipv6';
 
 export interface PlanInterface {

@@ -16,7 +16,7 @@ const HASH_SLOTS = 4096;
  * with one set, share its answer. All memory is taken once and used again.
  */
 export class QuestionBatch {
-  /** Most questions in a batch. */
+  /** Most questions in a batch; at least MOST_RULES, so that every flow fits. */
   static readonly LIMIT = 1024;
   /** The longest TEST: a name of 31 bytes, two IPv6 addresses, port, protocol, interface. */
   static readonly LONGEST = 192;

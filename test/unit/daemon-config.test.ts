@@ -105,6 +105,13 @@ test('the example is the plan that it says', () => {
   });
 });
 
+test('there are at most 512 rules', () => {
+  const rules = Array.from({ length: 513 }, () => ({ set: 'app_1.v4', interfaces: ['wan'] }));
+  const config = { markMask: '0x3f00', interfaces: { wan: { mark: 256 } }, rules };
+  assert.equal(problemsIn(config), ['rules: has 513 rules: at most 512']);
+  assert.equal(problemsIn({ ...config, rules: rules.slice(1) }), []);
+});
+
 test('everything has its default but the mask, the interfaces and the rules', () => {
   const defaults = decodeConfig(FILE, smallest);
   const { exempt, recheckMs, sweepMs, limits, dryRun } = decodeConfig(FILE, example);

@@ -1,4 +1,4 @@
-import type { Member, Plan, PlanRule } from '../plan.ts';
+import { type Member, MOST_RULES, type Plan, type PlanRule } from '../plan.ts';
 import { hasPortNumbers } from '../protocol.ts';
 import type { Path } from './configError.ts';
 import { markText } from './marks.ts';
@@ -28,7 +28,9 @@ export function checkReferences(config: Partial<Config>, on: References): void {
     config.rules?.forEach((rule, r) => {
       if (on.isSound(['rules', r])) checkRule(rule, ['rules', r], on);
     });
-    if (config.rules?.length === 0) on.problem(['rules'], 'is empty: at least one rule');
+    const count = config.rules?.length ?? 1;
+    if (count === 0) on.problem(['rules'], 'is empty: at least one rule');
+    if (count > MOST_RULES) on.problem(['rules'], `has ${count} rules: at most ${MOST_RULES}`);
   }
   if (on.isSound(['recheck'])) checkRecheck(config.recheck ?? [], on);
 }
