@@ -36,8 +36,8 @@ export interface SweeperParts {
   readonly onFailure: (error: unknown) => void;
 }
 
-/** Causes after which a flow's NEW event may have been missed: its application may still be unknown. */
-const recheckCauses: readonly SweepCause[] = ['start', 'overrun', 'shed'];
+/** Causes after which a young flow may wait for no recheck: its event was missed, or its engine is gone. */
+const recheckCauses: readonly SweepCause[] = ['start', 'overrun', 'shed', 'reload'];
 /** Flows that may wait for a verdict before the dump waits. */
 const MOST_UNJUDGED = 8192;
 /** Addresses that are worth a dump each with the kernel comparing; more are looked for in one pass. */
