@@ -81,7 +81,7 @@ export const CTA_PROTOINFO_TCP = {
   FLAGS_REPLY: 5,
 } as const;
 
-/** enum ctattr_protoinfo_dccp. Linux 6.16 and later track DCCP as a generic protocol. */
+/** enum ctattr_protoinfo_dccp. Linux 6.18 tracks DCCP as a generic protocol and sends none. */
 export const CTA_PROTOINFO_DCCP = { STATE: 1, ROLE: 2, HANDSHAKE_SEQ: 3, PAD: 4 } as const;
 
 /** enum ctattr_protoinfo_sctp. */
