@@ -1,16 +1,18 @@
 import { Command, CommanderError } from 'commander';
 import { addCheck } from './check.ts';
+import { addControl } from './control.ts';
 import { addDecode } from './decode.ts';
 import { addDoctor } from './doctor.ts';
 import { explainError, usageError } from './errors.ts';
 import { EXIT, type Io } from './io.ts';
 import { addRun } from './runCommand.ts';
+import { addStatus } from './status.ts';
 import { version } from './version.ts';
 
 /** One command: adds itself to the program, and leaves its exit code with `exit`. */
 export type AddCommand = (program: Command, io: Io, exit: (code: number) => void) => void;
 
-const commands: readonly AddCommand[] = [addRun, addDecode, addDoctor, addCheck];
+const commands: readonly AddCommand[] = [addRun, addCheck, addStatus, addControl, addDoctor, addDecode];
 
 /**
  * Runs the command line to its end and returns the exit code. Never throws: what goes wrong is one line

@@ -1,3 +1,4 @@
+import { describeTransport } from '../nfnetlink/transport/select.ts';
 import type { Engine } from './engine.ts';
 import type { Totals } from './totals.ts';
 
@@ -21,8 +22,12 @@ export function statusOf({ uptimeMs, totals, engine, isSweeping, receiveBuffer, 
     standing.expected(rule, family).map((index) => plan.interfaces[index]!.name);
   return {
     uptimeMs: Math.round(uptimeMs),
-    state: guard.isPaused ? 'paused' : guard.isOpen ? 'breaker-open' : 'running',
+    state: (guard.isPaused ? 'paused' : guard.isOpen ? 'breaker-open' : 'running') as
+      | 'paused'
+      | 'breaker-open'
+      | 'running',
     dryRun: plan.dryRun,
+    transport: describeTransport().kind,
     events: totals.events,
     malformed: totals.malformed,
     judged: Object.values(totals.verdicts).reduce((sum, count) => sum + count, 0),
