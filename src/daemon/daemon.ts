@@ -47,6 +47,8 @@ export class Daemon {
   readonly #startedAt: number;
   readonly #sweeper: Sweeper;
   readonly #ctnetlink: Requester;
+  /** For dumps alone: requests on the same socket would keep a dump flowing that should wait. */
+  readonly #dumps: Requester;
   readonly #ipset: Requester;
   readonly #route: Requester;
   readonly #connected: ConnectedNetworks;
@@ -57,6 +59,7 @@ export class Daemon {
   #setWatch: SetWatch | undefined;
   #upkeep: Timer | undefined;
   #periodic: Timer | undefined;
+  #reloading: Promise<void> = Promise.resolve();
   #stopping: Promise<void> | undefined;
 
   /**
@@ -65,8 +68,13 @@ export class Daemon {
    */
   static async start(options: DaemonOptions): Promise<Daemon> {
     const { sockets } = options;
-    const opened = await openAll([sockets.openCtnetlink(), sockets.openIpset(), sockets.openRoute()]);
-    const daemon = new Daemon(options, opened as [Requester, Requester, Requester]);
+    const opened = await openAll([
+      sockets.openCtnetlink(),
+      sockets.openCtnetlink(),
+      sockets.openIpset(),
+      sockets.openRoute(),
+    ]);
+    const daemon = new Daemon(options, opened as [Requester, Requester, Requester, Requester]);
     try {
       await daemon.#begin();
     } catch (error) {
@@ -78,11 +86,12 @@ export class Daemon {
 
   private constructor(
     options: DaemonOptions,
-    [ctnetlink, ipset, route]: readonly [Requester, Requester, Requester],
+    [ctnetlink, dumps, ipset, route]: readonly [Requester, Requester, Requester, Requester],
   ) {
     const { clock, tell } = options;
     this.#options = options;
     this.#ctnetlink = ctnetlink;
+    this.#dumps = dumps;
     this.#ipset = ipset;
     this.#route = route;
     this.#startedAt = clock.now();
@@ -95,7 +104,7 @@ export class Daemon {
     this.#interfaces = this.#watchInterfaces(options.plan);
     this.#engine = this.#makeEngine(options.plan);
     this.#sweeper = new Sweeper({
-      requester: ctnetlink,
+      requester: dumps,
       features: kernelFeatures(options.kernelRelease ?? release()),
       engine: () => this.#engine,
       now: () => clock.now(),
@@ -133,7 +142,14 @@ export class Daemon {
   }
 
   /** Puts another plan in force. What the old one knew of flows that returned stays known. */
-  async reload(plan: Plan): Promise<void> {
+  reload(plan: Plan): Promise<void> {
+    // two signals in a row: one reload after the other
+    const turn = this.#reloading.then(() => this.#reload(plan));
+    this.#reloading = turn.catch(() => {});
+    return turn;
+  }
+
+  async #reload(plan: Plan): Promise<void> {
     const before = this.#engine;
     this.#interfaces.close();
     this.#setWatch?.stop();
@@ -164,6 +180,7 @@ export class Daemon {
   }
 
   async #stop(): Promise<void> {
+    await this.#reloading;
     const status = this.status();
     await this.#close();
     this.#options.tell({ event: 'stopped', ...status });
@@ -179,7 +196,8 @@ export class Daemon {
     await this.#events?.close();
     await this.#routeEvents?.close();
     await this.#engine.stop();
-    await Promise.all([this.#ctnetlink.close(), this.#ipset.close(), this.#route.close()]);
+    const requesters = [this.#ctnetlink, this.#dumps, this.#ipset, this.#route];
+    await Promise.all(requesters.map((requester) => requester.close()));
   }
 
   async #begin(): Promise<void> {
