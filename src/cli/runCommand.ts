@@ -10,6 +10,7 @@ import { systemSockets } from '../daemon/sockets.ts';
 import { systemStateFiles } from '../daemon/stateFiles.ts';
 import type { Tell } from '../daemon/tell.ts';
 import { systemClock } from '../nfnetlink/clock.ts';
+import { loadConfiguration } from './configuration.ts';
 import { CliError, usageError } from './errors.ts';
 import type { Io } from './io.ts';
 import type { AddCommand } from './run.ts';
@@ -53,7 +54,7 @@ export const addRun: AddCommand = (program, io) => {
 
 /** Runs until SIGTERM or SIGINT; resolves when everything is closed. */
 async function runDaemon(options: RunOptions, io: Io): Promise<void> {
-  const plan = readPlan(options);
+  const plan = withOptions(loadConfiguration(options.config), options);
   const tell = openLog(options.logFormat, options.logLevel, { write: (line) => void io.stdout.write(line) });
   const stopped = stopSignal();
   let daemon: Daemon | undefined;
@@ -88,8 +89,7 @@ async function runDaemon(options: RunOptions, io: Io): Promise<void> {
   }
 }
 
-function readPlan(options: RunOptions): Plan {
-  const plan = loadPlan(options.config);
+function withOptions(plan: Plan, options: RunOptions): Plan {
   return options.dryRun ? { ...plan, dryRun: true } : plan;
 }
 
@@ -100,7 +100,7 @@ async function reload(
   tell: Tell,
 ): Promise<{ ok: boolean; problems?: readonly string[] }> {
   try {
-    await daemon.reload(readPlan(options));
+    await daemon.reload(withOptions(loadPlan(options.config), options));
     return { ok: true };
   } catch (error) {
     const problems = error instanceof ConfigError ? error.problems : [(error as Error).message];
