@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { addCheck } from './check.ts';
 import { addControl } from './control.ts';
 import { addDecode } from './decode.ts';
+import { addDemo } from './demo.ts';
 import { addDoctor } from './doctor.ts';
 import { explainError, usageError } from './errors.ts';
 import { EXIT, type Io } from './io.ts';
@@ -12,7 +13,15 @@ import { version } from './version.ts';
 /** One command: adds itself to the program, and leaves its exit code with `exit`. */
 export type AddCommand = (program: Command, io: Io, exit: (code: number) => void) => void;
 
-const commands: readonly AddCommand[] = [addRun, addCheck, addStatus, addControl, addDoctor, addDecode];
+const commands: readonly AddCommand[] = [
+  addRun,
+  addCheck,
+  addStatus,
+  addControl,
+  addDemo,
+  addDoctor,
+  addDecode,
+];
 
 /**
  * Runs the command line to its end and returns the exit code. Never throws: what goes wrong is one line
