@@ -1,7 +1,7 @@
 import { release } from 'node:os';
 import { decodeRefusal } from '../nfnetlink/ack.ts';
 import type { KernelError } from '../nfnetlink/errors.ts';
-import { messageType } from '../nfnetlink/message.ts';
+import { concatenated, messageType } from '../nfnetlink/message.ts';
 import { type OpenConnectionOptions, openConnection } from '../nfnetlink/open.ts';
 import type { Requester, RequestOptions } from '../nfnetlink/requester.ts';
 import { ExpectationClient } from './expectationClient.ts';
@@ -155,7 +155,7 @@ export class ConntrackClient {
         outcomes[index] = deleteOutcome(errno, messages[index]!, bytes, start, end);
       },
     };
-    if (messages.length > 0) await this.requester.pipeline(concatenate(messages), handler, options);
+    if (messages.length > 0) await this.requester.pipeline(concatenated(messages), handler, options);
     return outcomes;
   }
 
@@ -222,14 +222,4 @@ function deleteOutcome(
   if (errno === ENOENT) return { outcome: 'absent' };
   const error = decodeRefusal(bytes, start, end, messageType(request, 0), ctnetlink);
   return { outcome: 'refused', error };
-}
-
-function concatenate(messages: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(messages.reduce((length, message) => length + message.length, 0));
-  let offset = 0;
-  for (const message of messages) {
-    whole.set(message, offset);
-    offset += message.length;
-  }
-  return whole;
 }

@@ -1,5 +1,6 @@
 import { CTA, encodeDeleteFlow, encodeGetFlow, FlowView, IPS } from '../ctnetlink/index.ts';
 import { errnoName } from '../nfnetlink/errno.ts';
+import { concatenated } from '../nfnetlink/message.ts';
 import type { Requester } from '../nfnetlink/requester.ts';
 import { tupleOf } from './flowDescription.ts';
 import { FLOW_FLAG, type FlowStore } from './flowStore.ts';
@@ -86,7 +87,7 @@ export class Resetter {
     const verdicts: (ResetOutcome | undefined)[] = jobs.map(() => undefined);
     const seen = jobs.map(() => false);
     const details: (string | undefined)[] = [];
-    const messages = concatenate(
+    const messages = concatenated(
       jobs.map(({ slot }) => encodeGetFlow({ originalTuple: tupleOf(store, slot), zone: this.#zone(slot) })),
     );
     try {
@@ -147,7 +148,7 @@ export class Resetter {
 
   async #delete(jobs: readonly ResetJob[]): Promise<void> {
     const { store, requester, onOutcome } = this.#parts;
-    const messages = concatenate(
+    const messages = concatenated(
       jobs.map(({ slot }) =>
         encodeDeleteFlow({ originalTuple: tupleOf(store, slot), zone: this.#zone(slot), id: store.id(slot) }),
       ),
@@ -175,14 +176,4 @@ export class Resetter {
     const zone = store.zone(slot);
     return zone === 0 || (store.flags(slot) & FLOW_FLAG.TUPLE_ZONE) !== 0 ? undefined : zone;
   }
-}
-
-function concatenate(messages: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(messages.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const message of messages) {
-    bytes.set(message, at);
-    at += message.length;
-  }
-  return bytes;
 }

@@ -128,3 +128,14 @@ export function encodeRequest<T>(header: RequestHeader, codec: Codec<T>, value: 
   writeRequest(bytes, 0, header, codec, value);
   return bytes;
 }
+
+/** Messages one behind the other in one buffer, as a datagram or a pipeline holds them. */
+export function concatenated(messages: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(messages.reduce((length, message) => length + message.length, 0));
+  let offset = 0;
+  for (const message of messages) {
+    whole.set(message, offset);
+    offset += message.length;
+  }
+  return whole;
+}

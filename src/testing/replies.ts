@@ -2,7 +2,7 @@ import { align4 } from '../nfnetlink/attribute.ts';
 import { readU16host, readU32host, writeU16host, writeU32host } from '../nfnetlink/bytes.ts';
 import { NLM_F, NLMSG } from '../nfnetlink/constants.ts';
 import type { NetlinkError } from '../nfnetlink/errors.ts';
-import { MESSAGE_HEADER, messageSeq, messageType, walkMessages } from '../nfnetlink/message.ts';
+import { concatenated, MESSAGE_HEADER, messageSeq, messageType, walkMessages } from '../nfnetlink/message.ts';
 
 /** One request as the scripted kernel got it. */
 export interface ScriptedRequest {
@@ -151,17 +151,6 @@ export function messagesOf(datagram: Uint8Array): Uint8Array[] {
     messages.push(bytes.slice(start, start + align4(readU32host(bytes, start))));
   });
   return messages;
-}
-
-/** Messages one behind the other, as one datagram or one pipeline. */
-export function concatenated(messages: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(messages.reduce((length, message) => length + align4(message.length), 0));
-  let offset = 0;
-  for (const message of messages) {
-    bytes.set(message, offset);
-    offset += align4(message.length);
-  }
-  return bytes;
 }
 
 /** How the kernel sees a message. */

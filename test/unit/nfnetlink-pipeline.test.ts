@@ -1,15 +1,8 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { TransportError } from '../../src/nfnetlink/errors.ts';
-import {
-  ack,
-  concatenated,
-  data,
-  later,
-  overrun,
-  ScriptedTransport,
-  sendFailure,
-} from '../../src/testing/index.ts';
+import { concatenated } from '../../src/nfnetlink/message.ts';
+import { ack, data, later, overrun, ScriptedTransport, sendFailure } from '../../src/testing/index.ts';
 import {
   connect,
   deleteRequest,

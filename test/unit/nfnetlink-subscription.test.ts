@@ -1,9 +1,10 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { TransportError } from '../../src/nfnetlink/errors.ts';
+import { concatenated } from '../../src/nfnetlink/message.ts';
 import { Moderation } from '../../src/nfnetlink/moderation.ts';
 import { EventSubscription, type SubscriptionOptions } from '../../src/nfnetlink/subscription.ts';
-import { concatenated, ManualClock, ScriptedTransport, type ScriptOptions } from '../../src/testing/index.ts';
+import { ManualClock, ScriptedTransport, type ScriptOptions } from '../../src/testing/index.ts';
 import { entries, entry, markOf } from '../support/requests.ts';
 
 function subscribe(options: Partial<SubscriptionOptions> = {}, script: ScriptOptions = {}) {
