@@ -9,7 +9,7 @@ import { NLM_F } from '../../src/nfnetlink/constants.ts';
 import { ATTRIBUTES_AT, messageTypeOf } from '../../src/nfnetlink/message.ts';
 import { openConnection, openSubscription } from '../../src/nfnetlink/open.ts';
 import { openTransport } from '../../src/nfnetlink/transport/select.ts';
-import { concatenated } from '../../src/testing/index.ts';
+import { concatenated } from '../../src/nfnetlink/message.ts';
 import { createFlows, deleteFlows, flowNumber } from './flowSource.ts';
 import { rejection } from './requests.ts';
 import { block, until } from './waiting.ts';
