@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { join } from 'node:path';
 
-/** The commands of the integration tests, and the Debian package of each. */
+/** The commands of the integration tests and of the laboratory, and the Debian package of each. */
 const packages = {
   conntrack: 'conntrack',
   ip: 'iproute2',
@@ -13,6 +13,9 @@ const packages = {
   ping: 'iputils-ping',
   sysctl: 'procps',
 };
+
+/** What `resteer demo` calls. */
+export const demoTools = ['ip', 'ipset', 'iptables', 'sysctl'];
 
 /** Without these the tests that are about them say that they are skipped. */
 const dispensable = ['ld-musl-config'];
@@ -31,7 +34,6 @@ function isCommand(name) {
 }
 
 const isRoot = () => process.getuid?.() === 0;
-const missingTools = () => Object.keys(packages).filter((name) => !isCommand(name));
 
 function aptGet(...args) {
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
@@ -39,11 +41,12 @@ function aptGet(...args) {
 }
 
 /**
- * Makes the machine fit for the integration tests, as far as it may.
+ * Makes the machine fit for the integration tests, or for what else calls these commands, as far as it may.
  * @returns {{ reason?: string, fatal?: boolean }} why they cannot run here; `fatal` when only the
  * packages are missing, so that going on would hide it.
  */
-export function installTools() {
+export function installTools(commands = Object.keys(packages)) {
+  const missingTools = () => commands.filter((name) => !isCommand(name));
   if (process.platform !== 'linux') return { reason: 'needs Linux' };
   let missing = missingTools();
   const names = () => [...new Set(missing.map((name) => packages[name]))].join(' ');
