@@ -13,11 +13,13 @@ interface Rest {
 export class Cooldowns {
   readonly #firstMs: number;
   readonly #limit: number;
-  readonly #rests = new Map<string, Rest>();
+  readonly #rests: Map<string, Rest>;
 
-  constructor(firstMs: number, limit = 65_536) {
+  /** @param previous whose keys rest on as they did */
+  constructor(firstMs: number, limit = 65_536, previous?: Cooldowns) {
     this.#firstMs = firstMs;
     this.#limit = limit;
+    this.#rests = previous ? previous.#rests : new Map();
   }
 
   get size(): number {

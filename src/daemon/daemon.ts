@@ -60,6 +60,7 @@ export class Daemon {
   #upkeep: Timer | undefined;
   #periodic: Timer | undefined;
   #reloading: Promise<void> = Promise.resolve();
+  #isReady = false;
   #stopping: Promise<void> | undefined;
 
   /**
@@ -112,6 +113,7 @@ export class Daemon {
       onDone: (result) => {
         this.#totals.sweeps++;
         this.#totals.swept += result.flows;
+        this.#tellReady(result);
       },
       onFailure: (error) => this.#sweepFailed(error),
     });
@@ -201,7 +203,7 @@ export class Daemon {
   }
 
   async #begin(): Promise<void> {
-    const { sockets, tell } = this.#options;
+    const { sockets } = this.#options;
     this.#routeEvents = await sockets.openRouteEvents({
       groups: CONNECTED_GROUPS,
       onMessage: (bytes, start, end) => this.#connected.heard(bytes, start, end),
@@ -224,8 +226,14 @@ export class Daemon {
     );
     this.#armPeriodic();
     this.#armUpkeep();
-    const first = await this.sweep('start');
-    if (first) tell({ event: 'ready', flows: first.flows, misplaced: first.misplaced, ms: first.ms });
+    await this.sweep('start');
+  }
+
+  /** The first sweep that succeeds, which may not be the first. */
+  #tellReady({ flows, misplaced, ms }: SweepResult): void {
+    if (this.#isReady) return;
+    this.#isReady = true;
+    this.#options.tell({ event: 'ready', flows, misplaced, ms });
   }
 
   /** Learns the sets as they are now, and what is in them before the next sweep. */
@@ -238,10 +246,10 @@ export class Daemon {
       client: new IpsetClient(this.#ipset),
       clock,
       onNew: (scope) => void this.#sweeper.request('elements', scope),
-      onTooLarge: (rule, elements) =>
+      onTooLarge: (rule) =>
         this.#warnings.warn(
           `rule ${rule.name}`,
-          `set ${rule.set} has ${elements} elements and is not watched: at most ${MOST_WATCHED} are`,
+          `set ${rule.set} has more than ${MOST_WATCHED} elements and is not watched`,
           'new elements are noticed by rechecks and periodic sweeps; "watch": false says that this is meant',
         ),
     });
@@ -318,7 +326,7 @@ export class Daemon {
 
   #armUpkeep(): void {
     this.#upkeep = this.#options.clock.after(UPKEEP_MS, () => {
-      this.#engine.forgetExpired();
+      this.#engine.upkeep();
       void this.#refreshSets(this.#engine).finally(() => {
         if (!this.#stopping) this.#armUpkeep();
       });

@@ -3,8 +3,9 @@ import { IpsetClient } from '../ipset/index.ts';
 import type { Clock, Timer } from '../nfnetlink/clock.ts';
 import { DecodeError } from '../nfnetlink/errors.ts';
 import type { Requester } from '../nfnetlink/requester.ts';
+import { EventLag } from './eventLag.ts';
 import { describeFlow } from './flowDescription.ts';
-import { clientKey, flowHash, flowKey } from './flowKey.ts';
+import { clientKey, flowKey } from './flowKey.ts';
 import { FLOW_FLAG, FlowStore } from './flowStore.ts';
 import { ResetGuard } from './guard.ts';
 import { ADMISSION, Intake, MarkTable } from './intake.ts';
@@ -19,11 +20,11 @@ import type { Surroundings } from './scope.ts';
 import { tellSetState } from './setStateWarning.ts';
 import { SlotQueue } from './slotQueue.ts';
 import { makeStanding, type Standing } from './standing.ts';
-import { Successors } from './successors.ts';
 import { SuppressedTeller } from './suppressedTeller.ts';
-import type { Tell, Why } from './tell.ts';
+import type { SuppressReason, Tell, Why } from './tell.ts';
 import type { Totals } from './totals.ts';
 import type { Verdict } from './verdict.ts';
+import { Verification } from './verification.ts';
 import type { Warnings } from './warnings.ts';
 
 export interface EngineParts {
@@ -42,22 +43,18 @@ export interface EngineParts {
   readonly connected: () => NetworkSet;
   /** Whether each interface of the plan is online, by index. */
   readonly online: readonly boolean[];
-  /** Asks for a sweep of the whole table, because a flow had to be left out. */
+  /** Asks for a sweep of the whole table, because flows had to be left out; at most once an upkeep(). */
   readonly onShed: () => void;
   /** The engine of the plan before: what it knows of flows that returned, and of resets under way, stays. */
   readonly previous?: Engine;
-}
-
-/** What is remembered of a reset until its successor is seen. */
-interface Reset {
-  readonly why: Why;
-  readonly at: number;
 }
 
 /** Flows that are being judged or reset take slots too, beside those that wait for their next question. */
 const SLOTS_AT_WORK = 65_536;
 /** How often flows that a budget held back are looked at again. */
 const DEFERRED_MS = 100;
+/** Most of them looked at together: without a budget for the whole, most may be one client's. */
+const MOST_DEFERRED = 1024;
 
 /**
  * One plan at work, from a flow's message to its reset: intake -> judge -> decide -> guard -> resetter ->
@@ -74,14 +71,17 @@ export class Engine {
   readonly #pending: PendingFlows;
   readonly #deferred: SlotQueue;
   readonly #resetter: Resetter;
-  readonly #successors: Successors<Reset>;
+  readonly #verification: Verification;
   readonly #suppressed: SuppressedTeller;
+  readonly #lag = new EventLag();
   readonly #view = new FlowView();
   #standing: Standing;
   #isFlushDue = false;
   #recheck: { readonly timer: Timer; readonly at: number } | undefined;
   #deferredTimer: Timer | undefined;
   #stopped = false;
+  /** Whether flows were left out since the last sweep was asked for. */
+  #hasShed = false;
   /** Flows of the sweep under way that have no verdict yet, and those that were misplaced. */
   #sweptOpen = 0;
   #sweptMisplaced = 0;
@@ -99,7 +99,12 @@ export class Engine {
     this.#pending = new PendingFlows(this.store, plan.recheckMs);
     this.#deferred = new SlotQueue(this.store);
     this.guard = new ResetGuard(plan.limits, clock.now(), previous?.guard);
-    this.#successors = previous ? previous.#successors : new Successors();
+    const { store, guard } = this;
+    const interfaceName = (index: number) => plan.interfaces[index]!.name;
+    this.#verification = new Verification(
+      { ...parts, store, guard, lag: this.#lag, interfaceName },
+      previous && previous.#verification,
+    );
     this.#suppressed = new SuppressedTeller(parts.tell, () => clock.now());
     this.ruleSets = new RuleSets(plan, new IpsetClient(parts.ipset), (rule, state) =>
       tellSetState(parts.warnings, rule, state),
@@ -111,8 +116,7 @@ export class Engine {
       standing: () => this.#standing,
       onVerdict: (slot, verdict) => this.#conclude(slot, verdict),
       onRound: () => this.#afterRound(),
-      onFailure: (error) =>
-        parts.warnings.warn('set tests', (error as Error).message, 'the flows concerned are asked again'),
+      onFailure: (error) => this.#failed('set tests', error),
     });
     this.#resetter = new Resetter({
       store: this.store,
@@ -122,7 +126,13 @@ export class Engine {
       now: () => clock.now(),
       wallNow: parts.wallNow,
       dryRun: plan.dryRun,
+      mayGo: () => !this.#stopped && this.guard.hold === undefined,
       onOutcome: (job, outcome, detail) => this.#told(job, outcome, detail),
+      onHeld: ({ slot, rule }) => {
+        if (this.guard.hold) this.#suppress(slot, rule, this.guard.hold);
+        this.store.free(slot);
+      },
+      onFailure: (error) => this.#failed('resets', error),
     });
   }
 
@@ -137,7 +147,7 @@ export class Engine {
       judging: this.judge.backlog,
       deferred: this.#deferred.length,
       resetting: this.#resetter.backlog,
-      watched: this.#successors.size,
+      watched: this.#verification.size,
       resting: this.guard.resting,
     };
   }
@@ -145,16 +155,20 @@ export class Engine {
   /** Takes one event of the NEW group, in place. */
   takeEvent(bytes: Uint8Array, start: number, end: number): void {
     this.#parts.totals.events++;
-    const slot = this.#admit(bytes, start, end, FLOW_FLAG.NEW | FLOW_FLAG.RECHECK);
-    if (slot < 0) return;
-    if (this.#successors.size > 0) this.#settle(slot);
-    this.judge.submit(slot);
+    if (this.#stopped) return;
+    const now = this.#parts.clock.now();
+    this.#lag.took(now);
     this.#flushSoon();
+    const slot = this.#admit(bytes, start, end, FLOW_FLAG.NEW | FLOW_FLAG.RECHECK, now);
+    if (slot < 0) return;
+    if (this.#verification.size > 0) this.#verification.began(slot, now);
+    this.judge.submit(slot);
   }
 
   /** Takes one entry of a dump; true where it is judged. `flags` may ask for rechecks. */
   takeEntry(bytes: Uint8Array, start: number, end: number, flags: number): boolean {
-    const slot = this.#admit(bytes, start, end, flags | FLOW_FLAG.SWEPT);
+    if (this.#stopped) return false;
+    const slot = this.#admit(bytes, start, end, flags | FLOW_FLAG.SWEPT, this.#parts.clock.now());
     if (slot < 0) return false;
     this.#sweptOpen++;
     this.judge.submit(slot);
@@ -176,24 +190,36 @@ export class Engine {
     this.#standing = makeStanding(this.plan, online);
   }
 
-  /** Forgets the resets whose successor has not come in time. */
-  forgetExpired(): void {
-    this.#successors.takeExpired(this.#parts.clock.now());
+  /**
+   * To be called once a second: forgets the resets whose successor has not come in time, and asks for the
+   * sweep of what was left out, once there is room for it.
+   */
+  upkeep(): void {
+    this.#verification.forgetExpired(this.#parts.clock.now());
+    const atWork = this.store.size - this.#pending.size;
+    if (!this.#hasShed || atWork > SLOTS_AT_WORK / 2) return;
+    this.#hasShed = false;
+    this.#parts.onShed();
   }
 
-  /** Stops asking and resetting; resolves when no request of its own is under way. */
+  /**
+   * Stops asking and resetting, lets go of all flows, and resolves when no request of its own is under way.
+   * What was deleted by then is still verified by the engine that follows.
+   */
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#recheck?.timer.cancel();
     this.#deferredTimer?.cancel();
+    this.#pending.takeDue(Number.POSITIVE_INFINITY, (slot) => this.store.free(slot));
+    while (this.#deferred.length > 0) this.store.free(this.#deferred.shift());
+    await this.judge.stop();
     await this.#resetter.flush();
   }
 
-  #admit(bytes: Uint8Array, start: number, end: number, flags: number): number {
-    const { totals, clock } = this.#parts;
+  #admit(bytes: Uint8Array, start: number, end: number, flags: number, now: number): number {
+    const { totals } = this.#parts;
     try {
       this.#view.attach(bytes, start, end);
-      const now = clock.now();
       let slot = this.#intake.admit(this.#view, now, flags);
       if (slot === ADMISSION.FULL && this.#evict()) slot = this.#intake.admit(this.#view, now, flags);
       if (slot === ADMISSION.IGNORED) {
@@ -201,7 +227,7 @@ export class Engine {
         totals.ignored[this.#intake.reason]++;
       } else if (slot === ADMISSION.FULL) {
         totals.shed++;
-        this.#parts.onShed();
+        this.#hasShed = true;
       }
       return slot;
     } catch (error) {
@@ -225,16 +251,31 @@ export class Engine {
     this.#isFlushDue = true;
     this.#parts.clock.nextTurn(() => {
       this.#isFlushDue = false;
+      this.#lag.turned();
       this.judge.flush();
     });
   }
 
+  /** A conversation failed: what it was about is left to a sweep. */
+  #failed(what: string, error: unknown): void {
+    if (this.#stopped) return;
+    this.#hasShed = true;
+    this.#parts.warnings.warn(
+      what,
+      (error as Error).message,
+      'the table is read again for the flows concerned',
+    );
+  }
+
   #conclude(slot: number, verdict: Verdict): void {
-    this.#parts.totals.verdicts[verdict.kind]++;
     const flags = this.store.flags(slot);
     if ((flags & FLOW_FLAG.SWEPT) !== 0) this.#countSwept(slot, verdict);
-    if (this.#stopped) this.store.free(slot);
-    else if (verdict.kind === 'misplaced') this.#misplaced(slot, verdict.rule);
+    if (this.#stopped) {
+      this.store.free(slot);
+      return;
+    }
+    this.#parts.totals.verdicts[verdict.kind]++;
+    if (verdict.kind === 'misplaced') this.#misplaced(slot, verdict.rule);
     else if (verdict.kind === 'unclassified' && (flags & FLOW_FLAG.RECHECK) !== 0) this.#wait(slot);
     else this.store.free(slot);
   }
@@ -281,22 +322,35 @@ export class Engine {
       this.#resetter.submit({ slot, rule });
       return;
     }
-    this.#parts.totals.suppressed[answer.reason]++;
-    this.#suppressed.tell(answer.reason, answer.forMs, () => this.#why(slot, rule));
-    if (answer.reason === 'budget' || answer.reason === 'client-budget') this.#defer(slot);
+    const isDeferred = answer.reason === 'budget' || answer.reason === 'client-budget';
+    // a flow that was held back is looked at again and again: that is told and counted once
+    if (!isDeferred || (this.store.flags(slot) & FLOW_FLAG.DEFERRED) === 0)
+      this.#suppress(slot, rule, answer.reason, answer.forMs);
+    if (isDeferred) this.#defer(slot);
     else this.store.free(slot);
+  }
+
+  #suppress(slot: number, rule: number, reason: SuppressReason, forMs?: number): void {
+    this.#parts.totals.suppressed[reason]++;
+    this.#suppressed.tell(reason, forMs, () => this.#why(slot, rule));
   }
 
   /** Keeps a flow that a budget held back; a few at a time are judged anew, as many as could be granted. */
   #defer(slot: number): void {
+    this.store.setFlag(slot, FLOW_FLAG.DEFERRED);
     this.#deferred.push(slot);
-    if (this.#deferredTimer) return;
+    this.#armDeferred();
+  }
+
+  #armDeferred(): void {
+    if (this.#deferredTimer || this.#deferred.length === 0) return;
     this.#deferredTimer = this.#parts.clock.after(DEFERRED_MS, () => {
       this.#deferredTimer = undefined;
       const grantable = Math.ceil((this.plan.limits.resetsPerSecond * DEFERRED_MS) / 1000) + 1;
-      for (let i = Math.min(grantable, this.#deferred.length); i > 0; i--)
+      for (let i = Math.min(grantable, MOST_DEFERRED, this.#deferred.length); i > 0; i--)
         this.judge.submit(this.#deferred.shift());
       this.judge.flush();
+      this.#armDeferred();
     });
   }
 
@@ -321,7 +375,7 @@ export class Engine {
     totals.resets[outcome]++;
     if (outcome === 'deleted') {
       if (age !== null) totals.noteLatency(age);
-      this.#successors.watch(flowKey(this.store, slot), flowHash(this.store, slot), { why, at: now }, now);
+      this.#verification.watch(slot, why, now);
     }
     this.store.free(slot);
     const sinceNewMs = age === null ? null : Math.round(age * 10) / 10;
@@ -330,46 +384,6 @@ export class Engine {
       const todo = 'turn flow offload off, or use a kernel from 5.10.182, 5.15.115, 6.1.32 or 6.4 on';
       warnings.warn('reset refused', 'the kernel does not delete offloaded flows (EBUSY)', todo);
     }
-  }
-
-  /** Where a new flow follows one that was reset: did it come out where it should? */
-  #settle(slot: number): void {
-    if (!this.#successors.mayHold(flowHash(this.store, slot))) return;
-    const { clock, tell, totals } = this.#parts;
-    const now = clock.now();
-    const key = flowKey(this.store, slot);
-    const watched = this.#successors.settle(key, now);
-    if (!watched) return;
-    const { why, at } = watched.about;
-    const to = this.plan.interfaces[this.store.interface(slot)]!.name;
-    const flow = describeFlow(this.store, slot);
-    const moved = why.expected.includes(to);
-    tell({ event: moved ? 'moved' : 'returned', ...why, flow, to, afterMs: Math.round(now - at) });
-    if (moved) {
-      totals.moved++;
-      this.guard.moved();
-    } else {
-      totals.returned++;
-      this.#warnReturned(key, why, to, now);
-    }
-  }
-
-  #warnReturned(key: string, why: Why, to: string, now: number): void {
-    const { warnings } = this.#parts;
-    const { opened } = this.guard.returned(key, now);
-    const should = why.expected.join(' or ');
-    warnings.warn(
-      `rule ${why.rule}`,
-      `a flow that was reset came back on ${to} instead of ${should}`,
-      `check that the firewall marks new flows to set ${why.set} for ${should}, and that no sticky rule holds them`,
-    );
-    if (!opened) return;
-    const { returned, verified } = this.guard.record;
-    warnings.warn(
-      'circuit breaker',
-      `${returned} of the last ${verified} resets came back to a wrong interface: no more resets`,
-      'mend the rules, then resteer control resume (or reload, where the configuration was wrong)',
-    );
   }
 }
 

@@ -28,6 +28,8 @@ export const FLOW_FLAG = {
   NEW: 4,
   /** Read by the sweep that is under way. */
   SWEPT: 8,
+  /** Held back by a budget, and told so. */
+  DEFERRED: 16,
 } as const;
 
 /** What a record holds; addresses are read from `source` at the given offsets. */
@@ -118,6 +120,9 @@ export class FlowStore {
   }
   flags(slot: number): number {
     return this.#byte(slot, AT.FLAGS);
+  }
+  setFlag(slot: number, flag: number): void {
+    this.#chunks[slot >>> CHUNK_BITS]!.bytes[(slot & (CHUNK - 1)) * BYTES + AT.FLAGS]! |= flag;
   }
   clearFlag(slot: number, flag: number): void {
     this.#chunks[slot >>> CHUNK_BITS]!.bytes[(slot & (CHUNK - 1)) * BYTES + AT.FLAGS]! &= ~flag;

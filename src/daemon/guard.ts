@@ -24,7 +24,7 @@ export class ResetGuard {
 
   /** @param previous the guard of the plan before, whose flows rest on */
   constructor(limits: Limits, now: number, previous?: ResetGuard) {
-    this.#cooldowns = previous ? previous.#cooldowns : new Cooldowns(limits.cooldownMs);
+    this.#cooldowns = new Cooldowns(limits.cooldownMs, undefined, previous && previous.#cooldowns);
     this.#paused = previous?.isPaused ?? false;
     this.#budget = new ResetBudget(limits.resetsPerSecond, limits.resetsPerClientPerSecond, now);
   }
@@ -51,10 +51,15 @@ export class ResetGuard {
     this.#breaker.close();
   }
 
+  /** Why nothing at all may be reset now, or undefined. */
+  get hold(): 'paused' | 'breaker' | undefined {
+    return this.#paused ? 'paused' : this.#breaker.isOpen ? 'breaker' : undefined;
+  }
+
   /** Asks for one reset; 'go' takes it from the budgets. */
   ask(flowKey: string, client: string, now: number): GuardAnswer {
-    if (this.#paused) return { go: false, reason: 'paused' };
-    if (this.#breaker.isOpen) return { go: false, reason: 'breaker' };
+    const { hold } = this;
+    if (hold) return { go: false, reason: hold };
     const rest = this.#cooldowns.remaining(flowKey, now);
     if (rest > 0) return { go: false, reason: 'cooldown', forMs: rest };
     const answer = this.#budget.take(client, now);

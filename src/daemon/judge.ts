@@ -8,12 +8,10 @@ import type { Standing } from './standing.ts';
 import { StoredFlow } from './storedFlow.ts';
 import type { Verdict } from './verdict.ts';
 
-/** What the judge must know of the sets: how to ask one, and what it makes of an answer that is no answer. */
+/** What the judge must know of the sets. */
 export interface SetProbes {
   /** How to ask a rule's set about such flows; undefined where it is missing or can hold none of them. */
   probe(rule: number, family: number, protocol: number): Probe | undefined;
-  /** Told that an answer was neither a hit nor a miss: a set has changed under its name, or is gone. */
-  stale(): void;
 }
 
 export interface JudgeParts {
@@ -32,6 +30,7 @@ export interface JudgeParts {
 
 /** -IPSET_ERR_EXIST: a miss, whatever its cause. Source: include/uapi/linux/netfilter/ipset/ip_set.h. */
 const MISS_ERRNO = 4103;
+/** There is no such set any more; other refusals leave the answer unknown. */
 const ENOENT = 2;
 
 /** Batches under way at once: one being answered while the next is written. */
@@ -40,6 +39,8 @@ const BATCHES = 2;
 const FLOWS = 512;
 /** In place of a question: a set that is not there holds nothing. */
 const NOT_ASKED = -1;
+/** In place of a question: a rule without a set takes every flow that it fits. */
+const TAKEN = -2;
 
 interface Round {
   readonly questions: QuestionBatch;
@@ -64,6 +65,7 @@ export class Judge {
   readonly #rules: number[] = [];
   readonly #answers: number[] = [];
   #drained: (() => void)[] = [];
+  #stopped: (() => void) | undefined;
   #tested = 0;
   #questions = 0;
 
@@ -119,6 +121,17 @@ export class Judge {
     return new Promise((resolve) => this.#drained.push(resolve));
   }
 
+  /** Gives up the flows that wait: they are `unclassified`. Resolves when nothing is under way any more. */
+  stop(): Promise<void> {
+    while (this.#waiting.length > 0) this.#parts.onVerdict(this.#waiting.shift(), { kind: 'unclassified' });
+    if (this.isIdle) {
+      this.#settleDrained();
+      this.#parts.onRound();
+      return Promise.resolve();
+    }
+    return new Promise((resolve) => (this.#stopped = resolve));
+  }
+
   #fill(round: Round): void {
     const { store, sets } = this.#parts;
     const standing = this.#parts.standing();
@@ -138,8 +151,8 @@ export class Judge {
       round.first[round.flows++] = asked;
       for (let i = 0; i < count; i++) {
         const probe = sets.probe(rules[i]!, family, protocol);
-        const question = probe ? round.questions.ask(probe, store, slot) : NOT_ASKED;
-        round.asked[asked++] = question;
+        const unasked = standing.plan.rules[rules[i]!]!.set === null ? TAKEN : NOT_ASKED;
+        round.asked[asked++] = probe ? round.questions.ask(probe, store, slot) : unasked;
         round.asked[asked++] = rules[i]!;
       }
       round.first[round.flows] = asked;
@@ -154,11 +167,7 @@ export class Judge {
       await this.#parts.requester.pipeline(questions.bytes, {
         onAck: (index, errno) => {
           if (errno === 0) questions.setAnswer(index, ANSWER.HIT);
-          else if (errno === MISS_ERRNO) questions.setAnswer(index, ANSWER.MISS);
-          else {
-            if (errno === ENOENT) questions.setAnswer(index, ANSWER.MISS);
-            this.#parts.sets.stale();
-          }
+          else if (errno === MISS_ERRNO || errno === ENOENT) questions.setAnswer(index, ANSWER.MISS);
         },
       });
     } catch (error) {
@@ -177,13 +186,20 @@ export class Judge {
       const slot = round.slots[f]!;
       let count = 0;
       for (let i = round.first[f]!; i < round.first[f + 1]!; i += 2) {
-        answers[count] = asked[i] === NOT_ASKED ? ANSWER.MISS : questions.answer(asked[i]!);
+        const question = asked[i]!;
+        if (question === TAKEN) answers[count] = ANSWER.HIT;
+        else answers[count] = question === NOT_ASKED ? ANSWER.MISS : questions.answer(question);
         rules[count++] = asked[i + 1]!;
       }
       onVerdict(slot, decide(standing, this.#flow.at(slot), rules, answers, count));
     }
     this.#idle.push(round);
-    if (this.#waiting.length === 0) for (const resolve of this.#drained.splice(0)) resolve();
+    if (this.#waiting.length === 0) this.#settleDrained();
     this.#parts.onRound();
+    if (this.isIdle) this.#stopped?.();
+  }
+
+  #settleDrained(): void {
+    for (const resolve of this.#drained.splice(0)) resolve();
   }
 }

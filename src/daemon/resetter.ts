@@ -26,8 +26,14 @@ export interface ResetterParts {
   readonly wallNow: () => number;
   /** Nothing is deleted: what would be is told as 'dry-run'. */
   readonly dryRun: boolean;
+  /** Whether resets may still be made, asked before each round: the circuit breaker may have opened. */
+  readonly mayGo: () => boolean;
   /** Receives every job once, with its end; the slot is the receiver's from then on. */
   readonly onOutcome: (job: ResetJob, outcome: ResetOutcome, detail?: string) => void;
+  /** Receives the jobs that wait when no more may be made, in place of their outcome. */
+  readonly onHeld: (job: ResetJob) => void;
+  /** Hears that a round could not be asked for, or not to its end; its jobs are `refused`. */
+  readonly onFailure: (error: unknown) => void;
 }
 
 /** Jobs of one round: their GETs go out together, then the DELETEs of those that were confirmed. */
@@ -75,6 +81,10 @@ export class Resetter {
 
   async #work(): Promise<void> {
     while (this.#queue.length > 0) {
+      if (!this.#parts.mayGo()) {
+        for (const job of this.#queue.splice(0)) this.#parts.onHeld(job);
+        return;
+      }
       const jobs = this.#queue.splice(0, ROUND);
       const confirmed = await this.#confirm(jobs);
       if (confirmed.length > 0) await this.#delete(confirmed);
@@ -109,7 +119,7 @@ export class Resetter {
         },
       });
     } catch (error) {
-      for (const job of jobs) this.#parts.onOutcome(job, 'refused', (error as Error).message);
+      this.#fail(jobs, error);
       return [];
     }
     return jobs.filter((job, index) => {
@@ -166,8 +176,13 @@ export class Resetter {
       });
     } catch (error) {
       // whether the kernel did these is not known; a flow that is still misplaced is found by the next sweep
-      for (const job of open) onOutcome(job, 'refused', (error as Error).message);
+      this.#fail(open, error);
     }
+  }
+
+  #fail(jobs: Iterable<ResetJob>, error: unknown): void {
+    for (const job of jobs) this.#parts.onOutcome(job, 'refused', (error as Error).message);
+    this.#parts.onFailure(error);
   }
 
   /** The zone of both directions; that of one direction stands in the tuple. */

@@ -27,7 +27,6 @@ export class RuleSets implements SetProbes {
   readonly #client: IpsetClient;
   readonly #onChange: (rule: PlanRule, state: SetState) => void;
   #states: SetState[];
-  #stale = false;
 
   /** @param onChange hears of every set whose state is another than before, the first refresh included */
   constructor(plan: Plan, client: IpsetClient, onChange: (rule: PlanRule, state: SetState) => void) {
@@ -35,11 +34,6 @@ export class RuleSets implements SetProbes {
     this.#client = client;
     this.#onChange = onChange;
     this.#states = plan.rules.map(() => UNKNOWN);
-  }
-
-  /** Whether an answer said that a set is not what it was. */
-  get isStale(): boolean {
-    return this.#stale;
   }
 
   state(rule: number): SetState {
@@ -53,23 +47,19 @@ export class RuleSets implements SetProbes {
     return (probe.family === family || probe.family === 0) && probe.fits(protocol) ? probe : undefined;
   }
 
-  stale(): void {
-    this.#stale = true;
-  }
-
   /**
    * Asks the kernel for the header of every set.
    * @throws NetlinkError where the kernel could not be asked; what was known stays in force.
    */
   async refresh(): Promise<void> {
-    this.#stale = false;
     const protocol = await this.#client.protocol();
-    const names = [...new Set(this.#plan.rules.map(({ set }) => set))];
+    const names = [...new Set(this.#plan.rules.flatMap(({ set }) => set ?? []))];
     const shapes = new Map(
       await Promise.all(names.map(async (name) => [name, await this.#shapeOf(name)] as const)),
     );
     this.#states = this.#plan.rules.map((rule, index) => {
       const before = this.#states[index]!;
+      if (rule.set === null) return before;
       const now = stateOf(rule, shapes.get(rule.set), protocol, before);
       if (now !== before) this.#onChange(rule, now);
       return now;

@@ -19,11 +19,13 @@ export interface SetWatchParts {
   /** Hears which flows new elements concern. */
   readonly onNew: (scope: SweepScope) => void;
   /** Hears that a watched set is too large to be watched. */
-  readonly onTooLarge: (rule: PlanRule, elements: number) => void;
+  readonly onTooLarge: (rule: PlanRule) => void;
 }
 
 interface Watched {
   readonly rule: PlanRule;
+  /** The rule's set. */
+  readonly set: string;
   /** What the last listing held. */
   known: ReadonlySet<string>;
   timer: Timer | undefined;
@@ -41,13 +43,15 @@ export class SetWatch {
 
   constructor(parts: SetWatchParts) {
     this.#parts = parts;
-    const rules = new Map<string, PlanRule>();
+    const watched = new Map<string, Watched>();
     for (const rule of parts.plan.rules) {
       // rules that share a set and look up different things of the flow each want their own notice
       const key = `${rule.set} ${rule.match.join(',')}`;
-      if (rule.watch !== false && !rules.has(key)) rules.set(key, rule);
+      const { set, watch } = rule;
+      if (set === null || watch === false || watched.has(key)) continue;
+      watched.set(key, { rule, set, known: new Set(), timer: undefined });
     }
-    this.#watched = [...rules.values()].map((rule) => ({ rule, known: new Set(), timer: undefined }));
+    this.#watched = [...watched.values()];
   }
 
   /** Lists every set once, so that what is there now is not new; then begins to watch. */
@@ -77,12 +81,12 @@ export class SetWatch {
   /** Lists one set and tells of what is new; gives the milliseconds until the next time. */
   async #list(watched: Watched, tell: boolean): Promise<number> {
     const { client, onNew } = this.#parts;
-    const { rule } = watched;
-    const header = await client.header(rule.set);
+    const { rule, set } = watched;
+    const header = await client.header(set);
     if (!this.#isWatchable(rule, header)) return LONGEST_MS;
     const known = new Set<string>();
     let scope: SweepScope | undefined;
-    for await (const { elements } of client.listParts(rule.set)) {
+    for await (const { elements } of client.listParts(set)) {
       for (const element of elements) {
         const key = keyOf(element);
         known.add(key);
@@ -100,7 +104,7 @@ export class SetWatch {
     if (elementCount <= SMALL) return true;
     if (rule.watch === undefined && options.timeout === undefined) return false;
     if (elementCount <= MOST_WATCHED) return true;
-    this.#parts.onTooLarge(rule, elementCount);
+    this.#parts.onTooLarge(rule);
     return false;
   }
 }

@@ -30,8 +30,8 @@ export class Successors<T> {
 
   /** @param hash flowHash of the same flow */
   watch(key: string, hash: number, about: T, now: number): void {
-    this.#drop(key);
-    if (this.#byKey.size >= this.#limit) this.#drop(this.#byKey.keys().next().value!);
+    this.drop(key);
+    if (this.#byKey.size >= this.#limit) this.drop(this.#byKey.keys().next().value!);
     this.#byKey.set(key, { key, until: now + WATCH_MS, about });
     this.#hashOfKey.set(key, hash);
     this.#hashes.set(hash, (this.#hashes.get(hash) ?? 0) + 1);
@@ -42,12 +42,20 @@ export class Successors<T> {
     return this.#hashes.size > 0 && this.#hashes.has(hash);
   }
 
-  /** Takes the reset that a new flow of this key settles, or undefined. */
-  settle(key: string, now: number): WatchedReset<T> | undefined {
+  /** What is kept of the reset of this key that waits for its successor. */
+  find(key: string, now: number): T | undefined {
     const watched = this.#byKey.get(key);
-    if (!watched) return undefined;
-    this.#drop(key);
-    return watched.until > now ? watched : undefined;
+    return watched && watched.until > now ? watched.about : undefined;
+  }
+
+  /** Forgets the reset of this key: it is settled, or another takes its place. */
+  drop(key: string): void {
+    if (!this.#byKey.delete(key)) return;
+    const hash = this.#hashOfKey.get(key)!;
+    this.#hashOfKey.delete(key);
+    const left = this.#hashes.get(hash)! - 1;
+    if (left === 0) this.#hashes.delete(hash);
+    else this.#hashes.set(hash, left);
   }
 
   /** Takes the resets whose time is over; nothing is known of how they went. */
@@ -57,16 +65,7 @@ export class Successors<T> {
       if (watched.until > now) break;
       expired.push(watched);
     }
-    for (const { key } of expired) this.#drop(key);
+    for (const { key } of expired) this.drop(key);
     return expired;
-  }
-
-  #drop(key: string): void {
-    if (!this.#byKey.delete(key)) return;
-    const hash = this.#hashOfKey.get(key)!;
-    this.#hashOfKey.delete(key);
-    const left = this.#hashes.get(hash)! - 1;
-    if (left === 0) this.#hashes.delete(hash);
-    else this.#hashes.set(hash, left);
   }
 }

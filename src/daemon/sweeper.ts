@@ -70,33 +70,38 @@ export class Sweeper {
 
   /** Wishes a sweep; resolves with what the sweep that granted it saw, undefined where it failed. */
   request(cause: SweepCause, scope: SweepScope): Promise<SweepResult | undefined> {
+    if (this.#stopped) return Promise.resolve(undefined);
     return new Promise((resolve) => {
       const waiting = this.#waiting;
+      const settle = waiting?.settle ?? [];
+      settle.push(resolve);
       this.#waiting = {
         // a sweep for an overrun does more with what it finds than one for a timer
         cause: waiting && recheckCauses.includes(waiting.cause) ? waiting.cause : cause,
         scope: waiting ? mergeScopes(waiting.scope, scope) : scope,
-        settle: [...(waiting?.settle ?? []), resolve],
+        settle,
       };
       if (!this.#running) void this.#run();
     });
   }
 
-  /** Lets a running sweep end and starts no other. */
+  /** Lets a running sweep end and starts no other: who waits for one is told that there is none. */
   stop(): void {
     this.#stopped = true;
+    for (const settle of this.#waiting?.settle ?? []) settle(undefined);
+    this.#waiting = undefined;
   }
 
   async #run(): Promise<void> {
     this.#running = true;
-    while (this.#waiting && !this.#stopped) {
+    while (this.#waiting) {
       const wish = this.#waiting;
       this.#waiting = undefined;
       let result: SweepResult | undefined;
       try {
         result = await this.#sweep(wish);
-        this.#parts.onDone(result);
         this.#parts.tell({ event: 'sweep', ...result });
+        this.#parts.onDone(result);
       } catch (error) {
         this.#parts.onFailure(error);
       }
