@@ -1,5 +1,6 @@
+import { addressLength } from './flowStore.ts';
 import { contains } from './network.ts';
-import type { PlanRule, PortRange } from './plan.ts';
+import type { Network, PlanRule, PortRange } from './plan.ts';
 import { hasPortNumbers } from './protocol.ts';
 import type { ScopeFacts } from './scope.ts';
 import type { Standing } from './standing.ts';
@@ -29,6 +30,8 @@ export function candidatesOf(
     into[count++] = r;
     if (standing.hasTarget(r, flow.family) && !standing.isExpected(r, flow.family, interfaceIndex))
       matter = count;
+    // it takes the flow: no rule behind it is reached
+    if (rules[r]!.set === null) break;
   }
   return matter;
 }
@@ -39,12 +42,18 @@ export function fits(rule: PlanRule, flow: RuleFacts): boolean {
   if (rule.protocol !== undefined && rule.protocol !== flow.protocol) return false;
   if (!portFits(rule.destinationPorts, flow.protocol, flow.destinationPort)) return false;
   if (!portFits(rule.sourcePorts, flow.protocol, flow.sourcePort)) return false;
-  if (rule.sources.length === 0) return true;
-  return rule.sources.some(
-    (network) =>
-      network.address.length === (flow.family === 10 ? 16 : 4) &&
-      contains(network, flow.bytes, flow.sourceAt),
+  return (
+    addressFits(rule.sources, flow, flow.sourceAt) && addressFits(rule.destinations, flow, flow.destinationAt)
   );
+}
+
+/** No network means any address. */
+function addressFits(networks: readonly Network[], { family, bytes }: RuleFacts, at: number): boolean {
+  if (networks.length === 0) return true;
+  const length = addressLength(family);
+  for (const network of networks)
+    if (network.address.length === length && contains(network, bytes, at)) return true;
+  return false;
 }
 
 /** No range means any port, and no port. */

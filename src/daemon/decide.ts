@@ -11,11 +11,12 @@ export interface Placement {
 }
 
 const UNCLASSIFIED: Verdict = { kind: 'unclassified' };
+const EXEMPT: Verdict = { kind: 'ignored', reason: 'exempt-destination' };
 const UNTOUCHED: Verdict = { kind: 'placed', rule: undefined };
 
 /**
  * The verdict on a flow that is in scope: the FIRST rule, in order, whose set holds it decides, as the
- * firewall would have decided. Pure; everything it uses is in its arguments.
+ * firewall would have decided; the answer of a rule without a set is HIT. Pure; everything it uses is in its arguments.
  * @param candidates the rules that were asked (candidatesOf), in order; only the first `count` count
  * @param answers their sets' answers, index by index
  */
@@ -32,6 +33,7 @@ export function decide(
     if (answers[i] === ANSWER.UNKNOWN) return UNCLASSIFIED;
     if (answers[i] !== ANSWER.HIT) continue;
     const rule = candidates[i]!;
+    if (standing.plan.rules[rule]!.exempt) return EXEMPT;
     if (!standing.hasTarget(rule, flow.family)) return { kind: 'no-target', rule };
     if (standing.isExpected(rule, flow.family, flow.interface)) return { kind: 'placed', rule };
     return { kind: 'misplaced', rule };

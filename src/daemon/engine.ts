@@ -103,7 +103,7 @@ export class Engine {
     const interfaceName = (index: number) => plan.interfaces[index]!.name;
     this.#verification = new Verification(
       { ...parts, store, guard, lag: this.#lag, interfaceName },
-      previous && previous.#verification,
+      previous ? previous.#verification : undefined,
     );
     this.#suppressed = new SuppressedTeller(parts.tell, () => clock.now());
     this.ruleSets = new RuleSets(plan, new IpsetClient(parts.ipset), (rule, state) =>
@@ -274,7 +274,9 @@ export class Engine {
       this.store.free(slot);
       return;
     }
-    this.#parts.totals.verdicts[verdict.kind]++;
+    const { totals } = this.#parts;
+    totals.verdicts[verdict.kind]++;
+    if (verdict.kind === 'ignored') totals.ignored[verdict.reason]++;
     if (verdict.kind === 'misplaced') this.#misplaced(slot, verdict.rule);
     else if (verdict.kind === 'unclassified' && (flags & FLOW_FLAG.RECHECK) !== 0) this.#wait(slot);
     else this.store.free(slot);

@@ -39,7 +39,7 @@ export function eventText(event: DaemonEvent): string {
 }
 
 function whyText(why: Why): string {
-  return `${flowText(why.flow)} (rule ${why.rule}, set ${why.set}: on ${why.from}, expected ${why.expected.join(' or ')})`;
+  return `${flowText(why.flow)} (rule ${why.rule}, ${why.set === null ? 'which needs no set' : `set ${why.set}`}: on ${why.from}, expected ${why.expected.join(' or ')})`;
 }
 
 const suppressTexts = {

@@ -41,7 +41,9 @@ export type MatchField = 'src' | 'dst' | 'sport' | 'dport';
 
 export interface PlanRule {
   readonly name: string;
-  readonly set: string;
+  /** Null for a rule without a set: it takes every flow that it fits, so that no rule behind it is reached. */
+  readonly set: string | null;
+  /** Empty where there is no set. */
   readonly match: readonly MatchField[];
   /** The family that the rule is for; undefined for both. */
   readonly family?: Family;
@@ -49,16 +51,26 @@ export interface PlanRule {
   readonly protocol?: number;
   readonly sourcePorts: readonly PortRange[];
   readonly destinationPorts: readonly PortRange[];
+  /** No network means any address, here and in `destinations`. */
   readonly sources: readonly Network[];
-  /** The interfaces that are right for the rule's flows. */
+  readonly destinations: readonly Network[];
+  /** The interfaces that are right for the rule's flows; none where the rule leaves them where they are. */
   readonly members: readonly Member[];
   /** The mwan3 policy that the members come from, else null. */
   readonly policy: string | null;
-  /** Sets of (source, mark) that pin a client to its interface, whose element goes before a reset. */
-  readonly sticky: boolean;
+  /** Sets that pin a client to its interface, else null. */
+  readonly sticky: StickySets | null;
+  /** Flows in its set are out of scope, whatever the rules behind it say; a missing set is no fault. */
+  readonly exempt?: true;
   /** Whether the set is listed to notice new elements; undefined lets its size and timeouts decide. */
   readonly watch?: boolean;
 }
+
+/**
+ * Names of sets of (source, mark), by family, of which those that are there hold a client to the interface
+ * of that mark: its element goes before a reset.
+ */
+export type StickySets = Readonly<Record<Family, readonly string[]>>;
 
 export interface Member {
   /** Index into Plan.interfaces. */

@@ -14,7 +14,8 @@ export interface PlanJson {
   }[];
   readonly rules: readonly {
     readonly name: string;
-    readonly set: string;
+    /** Null for a rule that needs no set to know its flows. */
+    readonly set: string | null;
     readonly families: readonly Family[];
     readonly match: readonly MatchField[];
     /** A name, a number where it has none here, or null for all. */
@@ -41,20 +42,24 @@ export function planJson(plan: Plan, online: readonly boolean[], warnings: reado
       family: family ?? 'any',
       online: online[index]!,
     })),
-    rules: plan.rules.map((rule, r) => ({
-      name: rule.name,
-      set: rule.set,
-      families: familiesOf(rule),
-      match: rule.match,
-      protocol: protocolOf(rule),
-      policy: rule.policy,
-      interfaces: rule.members.map((member) => nameOf(member.interface)),
-      expected: {
-        ipv4: standing.expected(r, 'ipv4').map(nameOf),
-        ipv6: standing.expected(r, 'ipv6').map(nameOf),
-      },
-      sticky: rule.sticky,
-    })),
+    rules: plan.rules.flatMap((rule, r) =>
+      rule.exempt
+        ? []
+        : {
+            name: rule.name,
+            set: rule.set,
+            families: familiesOf(rule),
+            match: rule.match,
+            protocol: protocolOf(rule),
+            policy: rule.policy,
+            interfaces: rule.members.map((member) => nameOf(member.interface)),
+            expected: {
+              ipv4: standing.expected(r, 'ipv4').map(nameOf),
+              ipv6: standing.expected(r, 'ipv6').map(nameOf),
+            },
+            sticky: rule.sticky !== null,
+          },
+    ),
     warnings,
   };
 }

@@ -18,7 +18,7 @@ export function planText(plan: Plan, online: readonly boolean[], warnings: reado
 }
 
 function interfaceLines({ interfaces, markMask }: Plan, online: readonly boolean[]): string[] {
-  const width = Math.max(...interfaces.map(({ name }) => name.length));
+  const width = Math.max(0, ...interfaces.map(({ name }) => name.length));
   return [
     `Interfaces, told by the mark's bits ${markText(markMask)}:`,
     ...interfaces.map(({ name, mark, family, stateFile }, index) => {
@@ -34,10 +34,15 @@ function ruleLines(plan: Plan, online: readonly boolean[]): string[] {
   const standing = makeStanding(plan, online);
   const names = (indices: readonly number[]) => indices.map((index) => plan.interfaces[index]!.name);
   const lines = ['Rules; the first whose set holds a flow decides:'];
+  let number = 0;
   plan.rules.forEach((rule, r) => {
-    lines.push(
-      `  ${r + 1}. ${rule.name}: ${flowsText(rule)} with ${rule.match.join(',')} in set ${rule.set}`,
-    );
+    if (rule.exempt) return;
+    const inSet = rule.set === null ? '' : ` with ${rule.match.join(',')} in set ${rule.set}`;
+    lines.push(`  ${++number}. ${rule.name}: ${flowsText(rule)}${inSet}`);
+    if (rule.members.length === 0) {
+      lines.push(`     stay where they are${policyText(rule)}`);
+      return;
+    }
     const now = (['ipv4', 'ipv6'] as const)
       .filter((family) => rule.family === undefined || rule.family === family)
       .map((family) => ({ family, list: names(standing.expected(r, family)).join(' or ') }));
@@ -46,7 +51,8 @@ function ruleLines(plan: Plan, online: readonly boolean[]): string[] {
     const said = isSame
       ? expectation(first!.list)
       : now.map(({ family, list }) => `${family}: ${expectation(list)}`).join('; ');
-    lines.push(`     belong on ${membersText(plan, rule)}; now ${said}`);
+    const sticky = rule.sticky === null ? '' : '; sticky';
+    lines.push(`     belong on ${membersText(plan, rule)}; now ${said}${sticky}`);
   });
   return [...lines, ''];
 }
@@ -61,6 +67,7 @@ function flowsText(rule: PlanRule): string {
     rule.protocol === undefined ? undefined : protocolText(rule.protocol),
     'flows',
     rule.sources.length > 0 ? `from ${listed(rule.sources.map(networkText))}` : undefined,
+    rule.destinations.length > 0 ? `to ${listed(rule.destinations.map(networkText))}` : undefined,
     rule.sourcePorts.length > 0 ? `from port ${listed(rule.sourcePorts.map(rangeText))}` : undefined,
     rule.destinationPorts.length > 0 ? `to port ${listed(rule.destinationPorts.map(rangeText))}` : undefined,
   ];
@@ -72,19 +79,25 @@ function protocolText(protocol: number): string {
   return name === String(protocol) ? `protocol ${protocol}` : name;
 }
 
-function membersText(plan: Plan, { members, policy }: PlanRule): string {
+function membersText(plan: Plan, rule: PlanRule): string {
+  const { members } = rule;
   const isRanked = members.some(({ metric }) => metric !== members[0]!.metric);
   const list = members.map(({ interface: index, metric }) => {
     const { name } = plan.interfaces[index]!;
     return isRanked ? `${name} (metric ${metric})` : name;
   });
-  return `${list.join(' or ')}${policy === null ? '' : ` (policy ${policy})`}`;
+  return `${list.join(' or ')}${policyText(rule)}`;
 }
 
-function exemptLines({ exempt }: Plan): string[] {
+function policyText({ policy }: PlanRule): string {
+  return policy === null ? '' : ` (policy ${policy})`;
+}
+
+function exemptLines({ exempt, rules }: Plan): string[] {
   const lines = [
     ['to', exempt.destinations.map(networkText)],
     ['from', exempt.sources.map(networkText)],
+    ['to what is in set', rules.flatMap((rule) => (rule.exempt && rule.set !== null ? rule.set : []))],
     ['to port', exempt.ports.map(exemptionText)],
   ] as const;
   const said = lines.filter(([, list]) => list.length > 0).map(([what, list]) => `  ${what} ${listed(list)}`);

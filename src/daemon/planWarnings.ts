@@ -1,7 +1,7 @@
 import { IPPROTO } from '../ctnetlink/constants.ts';
 import { AF } from '../nfnetlink/constants.ts';
 import { addressLength } from './flowStore.ts';
-import type { Plan, PlanRule } from './plan.ts';
+import type { Family, Network, Plan, PlanRule } from './plan.ts';
 import { familiesOf } from './planJson.ts';
 import { hasPortNumbers, isIcmp, protocolName } from './protocol.ts';
 
@@ -10,11 +10,15 @@ export function planWarnings(plan: Plan): string[] {
   const warnings: string[] = [];
   const seen = new Set<string>();
   for (const rule of plan.rules) {
+    if (rule.exempt) continue;
     const say = (what: string) => warnings.push(`rule ${rule.name}: ${what}`);
     if (seen.has(rule.name)) say('another rule has the same name: logs cannot tell them apart');
     seen.add(rule.name);
     if (!carries(plan, rule)) say(`none of its interfaces carries ${rule.family}: it can never apply`);
-    if (!hasSources(rule)) say(`none of its sources is ${rule.family}: it can never apply`);
+    for (const end of ['sources', 'destinations'] as const) {
+      if (!hasAddresses(rule.family, rule[end]))
+        say(`none of its ${end} is ${rule.family}: it can never apply`);
+    }
     if (asksPort(rule) && !hasSetPort(rule)) {
       say(`sets hold no ports of protocol ${protocolName(rule.protocol!)}: it can never apply`);
     }
@@ -23,16 +27,17 @@ export function planWarnings(plan: Plan): string[] {
 }
 
 function carries(plan: Plan, rule: PlanRule): boolean {
+  if (rule.members.length === 0) return true;
   return rule.members.some(({ interface: index }) => {
     const { family } = plan.interfaces[index]!;
     return family === undefined || familiesOf(rule).includes(family);
   });
 }
 
-function hasSources({ family, sources }: PlanRule): boolean {
-  if (family === undefined || sources.length === 0) return true;
+function hasAddresses(family: Family | undefined, networks: readonly Network[]): boolean {
+  if (family === undefined || networks.length === 0) return true;
   const length = addressLength(family === 'ipv6' ? AF.INET6 : AF.INET);
-  return sources.some(({ address }) => address.length === length);
+  return networks.some(({ address }) => address.length === length);
 }
 
 function asksPort({ match }: PlanRule): boolean {

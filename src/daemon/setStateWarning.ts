@@ -6,6 +6,8 @@ import type { Warnings } from './warnings.ts';
 export function tellSetState(warnings: Warnings, rule: PlanRule, state: SetState): void {
   const what = `rule ${rule.name}`;
   warnings.mended(what);
+  // which of the names that exemptions have had are there depends on the firewall's version
+  if (rule.exempt) return;
   if (state.kind === 'missing') {
     warnings.warn(
       what,

@@ -10,7 +10,10 @@ export interface Standing {
   readonly online: readonly boolean[];
   /** Interface indices that rule `rule` expects for a family; empty where none is online. */
   expected(rule: number, family: Family): readonly number[];
-  /** Whether `interface` is expected: expected() as a table, for the event path. `family` is AF. */
+  /**
+   * Whether a flow on the interface is where the rule wants it: one that is expected or, for a rule without
+   * a set, any that is online. `family` is AF.
+   */
   isExpected(rule: number, family: number, index: number): boolean;
   /** Whether the rule has any expected interface for the AF family. */
   hasTarget(rule: number, family: number): boolean;
@@ -27,7 +30,10 @@ export function makeStanding(plan: Plan, online: readonly boolean[]): Standing {
     plan.rules.forEach((rule, r) => {
       const expected = expectedNow(plan, rule, family, online);
       lists[family].push(expected);
-      for (const index of expected) tables[family][r * width + index] = 1;
+      // the firewall itself placed a rule's flows that needs no set to know them, as things were then:
+      // they are where they belong while their interface lives, even if a better one is back
+      const placed = rule.set === null ? indicesOf(online) : expected;
+      for (const index of placed) tables[family][r * width + index] = 1;
     });
   }
   return {
@@ -38,6 +44,10 @@ export function makeStanding(plan: Plan, online: readonly boolean[]): Standing {
       (family === 10 ? tables.ipv6 : tables.ipv4)[rule * width + index] === 1,
     hasTarget: (rule, family) => (family === 10 ? lists.ipv6 : lists.ipv4)[rule]!.length > 0,
   };
+}
+
+function indicesOf(online: readonly boolean[]): number[] {
+  return online.flatMap((isOnline, index) => (isOnline ? [index] : []));
 }
 
 /** The online members of the family with the lowest metric among them. */

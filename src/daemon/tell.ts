@@ -18,7 +18,8 @@ export type SweepCause =
 export interface Why {
   readonly flow: FlowDescription;
   readonly rule: string;
-  readonly set: string;
+  /** Null for a rule without a set. */
+  readonly set: string | null;
   /** The interface that the flow was on. */
   readonly from: string;
   /** The interfaces that are right for it now. */

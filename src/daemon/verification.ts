@@ -92,10 +92,11 @@ export class Verification {
     const { warnings, guard } = this.#parts;
     const { opened } = guard.returned(key, now);
     const should = why.expected.join(' or ');
+    const flows = why.set === null ? 'its flows' : `new flows to set ${why.set}`;
     warnings.warn(
       `rule ${why.rule}`,
       `a flow that was reset came back on ${to} instead of ${should}`,
-      `check that the firewall marks new flows to set ${why.set} for ${should}, and that no sticky rule holds them`,
+      `check that the firewall marks ${flows} for ${should}, and that no sticky rule holds them`,
     );
     if (!opened) return;
     const { returned, verified } = guard.record;

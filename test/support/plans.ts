@@ -26,11 +26,22 @@ export function rule(interfaces: readonly number[], more: Partial<PlanRule> = {}
     sourcePorts: [],
     destinationPorts: [],
     sources: [],
+    destinations: [],
     members: interfaces.map((index) => ({ interface: index, metric: 1 })),
     policy: null,
-    sticky: false,
+    sticky: null,
     ...more,
   };
+}
+
+/** A rule that needs no set: it takes every flow that it fits. */
+export function plainRule(interfaces: readonly number[], more: Partial<PlanRule> = {}): PlanRule {
+  return rule(interfaces, { set: null, match: [], ...more });
+}
+
+/** A rule that puts the flows in its set out of scope. */
+export function exemptRule(more: Partial<PlanRule> = {}): PlanRule {
+  return rule([], { exempt: true, ...more });
 }
 
 export function plan(interfaces: readonly PlanInterface[], rules: readonly PlanRule[]): Plan {

@@ -3,7 +3,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { candidatesOf, fits } from '../../src/daemon/candidates.ts';
 import { makeStanding } from '../../src/daemon/standing.ts';
-import { flow, network, plan, rule, uplink } from '../support/plans.ts';
+import { exemptRule, flow, network, plainRule, plan, rule, uplink } from '../support/plans.ts';
 
 const TCP = 6;
 const UDP = 17;
@@ -60,6 +60,24 @@ const fitting: readonly [what: string, Parameters<typeof fits>[0], Parameters<ty
   ],
   ['sources of the other family', rule([0], { sources: [network('::/0')] }), v4, false],
   ['sources of the other family, IPv6', rule([0], { sources: [network('0.0.0.0/0')] }), v6, false],
+  ['its destination', rule([0], { destinations: [network('203.0.113.0/24')] }), v4, true],
+  ['its destination, IPv6', rule([0], { destinations: [network('2001:db8:2::/48')] }), v6, true],
+  ['every destination', rule([0], { destinations: [network('0.0.0.0/0')] }), v4, true],
+  ['another destination', rule([0], { destinations: [network('198.51.100.0/24')] }), v4, false],
+  [
+    'its source, where a destination is asked',
+    rule([0], { destinations: [network('192.168.1.0/24')] }),
+    v4,
+    false,
+  ],
+  ['destinations of the other family', rule([0], { destinations: [network('::/0')] }), v4, false],
+  [
+    'its source and another destination',
+    rule([0], { sources: [network('192.168.1.0/24')], destinations: [network('10.0.0.0/8')] }),
+    v4,
+    false,
+  ],
+  ['a rule without a set', plainRule([0]), v4, true],
 ];
 
 for (const [what, tried, facts, expected] of fitting) {
@@ -94,6 +112,26 @@ test('rules that the flow does not fit are passed over', () => {
   assert.equal(candidates([rule([0], udp), rule([1]), rule([1], udp)]), [1]);
   assert.equal(candidates([rule([1], { family: 'ipv6' })]), []);
   assert.equal(candidates([rule([1], { family: 'ipv6' })], v6), [0]);
+});
+
+test('no rule behind one without a set is reached', () => {
+  assert.equal(candidates([plainRule([0]), rule([1])]), []);
+  assert.equal(candidates([plainRule([1]), rule([1])]), []);
+  assert.equal(candidates([plainRule([]), rule([1])]), []);
+  assert.equal(candidates([rule([1]), plainRule([0]), rule([1])]), [0]);
+  assert.equal(candidates([plainRule([0], { protocol: UDP }), rule([1])]), [1]);
+});
+
+test('a rule without a set matters to flows on an interface that is offline', () => {
+  const offline = { ...v4, interface: 2 };
+  assert.equal(candidates([plainRule([0])], offline), [0]);
+  assert.equal(candidates([plainRule([2])], offline), []);
+  assert.equal(candidates([rule([2]), plainRule([0]), rule([0])], offline), [0, 1]);
+});
+
+test('an exempt set is asked before a rule that moves the flow', () => {
+  assert.equal(candidates([exemptRule(), rule([1])]), [0, 1]);
+  assert.equal(candidates([exemptRule(), rule([0])]), []);
 });
 
 test('what is left in the list from before does not count', () => {

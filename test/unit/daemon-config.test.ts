@@ -72,9 +72,10 @@ test('the example is the plan that it says', () => {
         sourcePorts: [],
         destinationPorts: [],
         sources: [],
+        destinations: [],
         members: [{ interface: 0, metric: 1 }],
         policy: null,
-        sticky: false,
+        sticky: null,
       },
       {
         name: 'voip',
@@ -85,12 +86,13 @@ test('the example is the plan that it says', () => {
         sourcePorts: [],
         destinationPorts: [],
         sources: [],
+        destinations: [],
         members: [
           { interface: 1, metric: 1 },
           { interface: 0, metric: 1 },
         ],
         policy: null,
-        sticky: false,
+        sticky: null,
       },
     ],
     exempt: {

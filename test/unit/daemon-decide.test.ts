@@ -7,7 +7,7 @@ import { ANSWER, decide } from '../../src/daemon/decide.ts';
 import type { Plan, PlanRule } from '../../src/daemon/plan.ts';
 import { makeStanding, type Standing } from '../../src/daemon/standing.ts';
 import type { Verdict } from '../../src/daemon/verdict.ts';
-import { flow, INET6, plan, rule, uplink } from '../support/plans.ts';
+import { exemptRule, flow, INET6, plainRule, plan, rule, uplink } from '../support/plans.ts';
 
 const { MISS, HIT, UNKNOWN } = ANSWER;
 const three = [uplink('a'), uplink('b'), uplink('c')];
@@ -183,6 +183,62 @@ const cases: readonly Case[] = [
     flow: v6,
     verdict: misplaced(0),
   },
+  {
+    what: 'a rule without a set takes it from one behind',
+    rules: [plainRule([0]), rule([1])],
+    answers: [HIT, HIT],
+    verdict: untouched,
+  },
+  {
+    what: 'a rule without a set that wants another interface leaves it on one that is online',
+    rules: [plainRule([1]), rule([1])],
+    answers: [HIT, HIT],
+    verdict: untouched,
+  },
+  {
+    what: 'a rule without a set, behind one that holds it not',
+    rules: [rule([1]), plainRule([1])],
+    answers: [MISS, HIT],
+    verdict: unclassified,
+  },
+  {
+    what: 'a rule without a set moves it from an interface that is offline',
+    rules: [plainRule([0, 1])],
+    answers: [HIT],
+    online: [false, true, true],
+    verdict: misplaced(0),
+  },
+  {
+    what: 'a rule without a set and without a target leaves it on an interface that is offline',
+    rules: [plainRule([0]), rule([1])],
+    answers: [HIT, HIT],
+    online: [false, true, true],
+    verdict: untouched,
+  },
+  {
+    what: 'a rule that leaves its flows where they are',
+    rules: [rule([]), rule([1])],
+    answers: [HIT, HIT],
+    verdict: noTarget(0),
+  },
+  {
+    what: 'an exempt set holds it',
+    rules: [exemptRule(), rule([1])],
+    answers: [HIT, HIT],
+    verdict: { kind: 'ignored', reason: 'exempt-destination' },
+  },
+  {
+    what: 'an exempt set holds it not',
+    rules: [exemptRule(), rule([1])],
+    answers: [MISS, HIT],
+    verdict: misplaced(1),
+  },
+  {
+    what: 'an exempt set gives no answer',
+    rules: [exemptRule(), rule([1])],
+    answers: [UNKNOWN, HIT],
+    verdict: unclassified,
+  },
   ...[1, 6, 17, 33, 47, 50, 58, 132, 136].map((protocol) => ({
     what: `protocol ${protocol}`,
     rules: [rule([2], { protocol: protocol + 1 }), rule([1], { protocol })],
@@ -196,7 +252,7 @@ const cases: readonly Case[] = [
 function judge(standing: Standing, facts: typeof v4, answers: readonly number[]): Verdict {
   const candidates: number[] = [];
   const count = candidatesOf(standing, facts, facts.interface, candidates);
-  const said = candidates.map((index) => answers[index]!);
+  const said = candidates.map((index) => (standing.plan.rules[index]!.set === null ? HIT : answers[index]!));
   return decide(standing, facts, candidates, said, count);
 }
 
@@ -228,8 +284,10 @@ function naiveDeed(
 ): string {
   const family = facts.family === INET6 ? 'ipv6' : 'ipv4';
   for (const [index, tried] of of.rules.entries()) {
-    if (!fits(tried, facts) || answers[index] === MISS) continue;
-    if (answers[index] === UNKNOWN) return 'leave';
+    if (!fits(tried, facts)) continue;
+    const answer = tried.set === null ? HIT : answers[index];
+    if (answer === MISS) continue;
+    if (answer === UNKNOWN || tried.exempt) return 'leave';
     let expected: number[] = [];
     let best = Number.POSITIVE_INFINITY;
     for (const member of tried.members) {
@@ -239,6 +297,7 @@ function naiveDeed(
       best = member.metric;
       expected.push(member.interface);
     }
+    if (tried.set === null && online[facts.interface]) return 'leave';
     return expected.length === 0 || expected.includes(facts.interface) ? 'leave' : `reset by ${index}`;
   }
   return 'leave';
@@ -248,6 +307,7 @@ const WIDTH = 4;
 const families = fc.constantFrom(undefined, 'ipv4' as const, 'ipv6' as const);
 const arbitraryRule = fc
   .record({
+    form: fc.constantFrom('set', 'set', 'set', 'plain', 'exempt'),
     family: families,
     protocol: fc.constantFrom(undefined, 6, 17),
     members: fc.array(fc.record({ interface: fc.nat(WIDTH - 1), metric: fc.nat(2) }), {
@@ -255,9 +315,11 @@ const arbitraryRule = fc
       maxLength: 5,
     }),
   })
-  .map(({ family, protocol, members }) =>
-    rule([], { members, ...(family && { family }), ...(protocol !== undefined && { protocol }) }),
-  );
+  .map(({ form, family, protocol, members }) => {
+    const fit = { ...(family && { family }), ...(protocol !== undefined && { protocol }) };
+    if (form === 'exempt') return exemptRule(fit);
+    return form === 'plain' ? plainRule([], { ...fit, members }) : rule([], { ...fit, members });
+  });
 const arbitraryWorld = fc.record({
   carried: fc.array(families, { minLength: WIDTH, maxLength: WIDTH }),
   online: fc.array(fc.boolean(), { minLength: WIDTH, maxLength: WIDTH }),
@@ -299,6 +361,7 @@ test('no question is asked in vain: another answer to each can change the deed',
       const candidates: number[] = [];
       const count = candidatesOf(standing, placement, index, candidates);
       for (const asked of candidates.slice(0, count)) {
+        if (of.rules[asked]!.set === null) continue;
         const others = (answer: number) =>
           of.rules.map((_, r) => (r === asked ? answer : r < asked ? MISS : HIT));
         const last = candidates[count - 1]!;

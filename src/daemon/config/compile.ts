@@ -148,9 +148,10 @@ function compileRule(rule: ConfigRule, names: readonly string[]): PlanRule {
     sourcePorts: rule.sourcePorts,
     destinationPorts: rule.destinationPorts,
     sources: rule.sources,
+    destinations: [],
     members: rule.interfaces.map(({ name, metric }): Member => ({ interface: names.indexOf(name), metric })),
     policy: null,
-    sticky: false,
+    sticky: null,
     ...(rule.watch !== undefined && { watch: rule.watch }),
   };
 }
