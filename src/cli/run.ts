@@ -1,27 +1,28 @@
 import { Command, CommanderError } from 'commander';
-import { addCheck } from './check.ts';
-import { addControl } from './control.ts';
-import { addDecode } from './decode.ts';
-import { addDemo } from './demo.ts';
-import { addDoctor } from './doctor.ts';
 import { explainError, usageError } from './errors.ts';
 import { EXIT, type Io } from './io.ts';
-import { addRun } from './runCommand.ts';
-import { addStatus } from './status.ts';
 import { version } from './version.ts';
 
 /** One command: adds itself to the program, and leaves its exit code with `exit`. */
 export type AddCommand = (program: Command, io: Io, exit: (code: number) => void) => void;
 
-const commands: readonly AddCommand[] = [
-  addRun,
-  addCheck,
-  addStatus,
-  addControl,
-  addDemo,
-  addDoctor,
-  addDecode,
-];
+/** Each command by its name, loaded when it is called: a start pays for nothing that it does not use. */
+const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
+  run: async () => (await import('./runCommand.ts')).addRun,
+  check: async () => (await import('./check.ts')).addCheck,
+  status: async () => (await import('./status.ts')).addStatus,
+  control: async () => (await import('./control.ts')).addControl,
+  demo: async () => (await import('./demo.ts')).addDemo,
+  doctor: async () => (await import('./doctor.ts')).addDoctor,
+  decode: async () => (await import('./decode.ts')).addDecode,
+};
+
+/** The command that the arguments begin with; all of them for help, and to say which was meant. */
+function loadCommands([first = '']: readonly string[]): Promise<AddCommand[]> {
+  const isVersion = first === '--version' || first === '-V';
+  const names = isVersion ? [] : Object.hasOwn(commands, first) ? [first] : Object.keys(commands);
+  return Promise.all(names.map((name) => commands[name]!()));
+}
 
 /**
  * Runs the command line to its end and returns the exit code. Never throws: what goes wrong is one line
@@ -31,7 +32,7 @@ const commands: readonly AddCommand[] = [
 export async function run(argv: readonly string[], io: Io): Promise<number> {
   let exitCode: number = EXIT.DONE;
   const program = createProgram(io);
-  for (const add of commands) {
+  for (const add of await loadCommands(argv)) {
     add(program, io, (code) => {
       exitCode = code;
     });
