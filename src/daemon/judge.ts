@@ -3,6 +3,7 @@ import { candidatesOf } from './candidates.ts';
 import { ANSWER, decide } from './decide.ts';
 import type { FlowStore } from './flowStore.ts';
 import { type Probe, QuestionBatch } from './questionBatch.ts';
+import { answerOf } from './setAnswer.ts';
 import { SlotQueue } from './slotQueue.ts';
 import type { Standing } from './standing.ts';
 import { StoredFlow } from './storedFlow.ts';
@@ -27,11 +28,6 @@ export interface JudgeParts {
   /** Hears that a batch could not be asked; its flows are judged unclassified. */
   readonly onFailure: (error: unknown) => void;
 }
-
-/** -IPSET_ERR_EXIST: a miss, whatever its cause. Source: include/uapi/linux/netfilter/ipset/ip_set.h. */
-const MISS_ERRNO = 4103;
-/** There is no such set any more; other refusals leave the answer unknown. */
-const ENOENT = 2;
 
 /** Batches under way at once: one being answered while the next is written. */
 const BATCHES = 2;
@@ -165,10 +161,7 @@ export class Judge {
     this.#questions += questions.count;
     try {
       await this.#parts.requester.pipeline(questions.bytes, {
-        onAck: (index, errno) => {
-          if (errno === 0) questions.setAnswer(index, ANSWER.HIT);
-          else if (errno === MISS_ERRNO || errno === ENOENT) questions.setAnswer(index, ANSWER.MISS);
-        },
+        onAck: (index, errno) => questions.setAnswer(index, answerOf(errno)),
       });
     } catch (error) {
       this.#parts.onFailure(error);
