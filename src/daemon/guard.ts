@@ -24,7 +24,7 @@ export class ResetGuard {
 
   /** @param previous the guard of the plan before, whose flows rest on */
   constructor(limits: Limits, now: number, previous?: ResetGuard) {
-    this.#cooldowns = new Cooldowns(limits.cooldownMs, undefined, previous && previous.#cooldowns);
+    this.#cooldowns = new Cooldowns(limits.cooldownMs, undefined, previous ? previous.#cooldowns : undefined);
     this.#paused = previous?.isPaused ?? false;
     this.#budget = new ResetBudget(limits.resetsPerSecond, limits.resetsPerClientPerSecond, now);
   }
