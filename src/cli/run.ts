@@ -10,6 +10,7 @@ export type AddCommand = (program: Command, io: Io, exit: (code: number) => void
 const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   run: async () => (await import('./runCommand.ts')).addRun,
   check: async () => (await import('./check.ts')).addCheck,
+  explain: async () => (await import('./explain.ts')).addExplain,
   status: async () => (await import('./status.ts')).addStatus,
   control: async () => (await import('./control.ts')).addControl,
   demo: async () => (await import('./demo.ts')).addDemo,

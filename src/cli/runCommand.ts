@@ -64,6 +64,7 @@ async function runDaemon(options: RunOptions, io: Io): Promise<void> {
   };
   const control = await openControl(options.control, {
     status: () => running().status(),
+    explain: (request) => running().explain(request),
     sweep: async () => (await running().sweep()) ?? { failed: true },
     reload: () => reload(running(), options, tell),
     pause: () => void running().pause(),

@@ -6,12 +6,14 @@ import { NFNLGRP } from '../nfnetlink/constants.ts';
 import type { EventSubscription, Requester } from '../nfnetlink/index.ts';
 import { CONNECTED_GROUPS, ConnectedNetworks } from './connectedNetworks.ts';
 import { Engine } from './engine.ts';
+import { type Explanation, explain } from './explain/gather.ts';
+import { decodeExplainQuery, type ExplainRequest } from './explain/query.ts';
 import { type InterfaceStates, InterfaceWatch } from './interfaceState.ts';
 import type { Plan } from './plan.ts';
 import { MOST_WATCHED, SetWatch } from './setWatch.ts';
 import type { Sockets } from './sockets.ts';
 import type { StateFiles } from './stateFiles.ts';
-import { type DaemonStatus, statusOf } from './status.ts';
+import { type DaemonStatus, stateOf, statusOf } from './status.ts';
 import { Sweeper, type SweepResult } from './sweeper.ts';
 import { WHOLE_TABLE } from './sweepScope.ts';
 import type { SweepCause, Tell } from './tell.ts';
@@ -135,6 +137,24 @@ export class Daemon {
       isSweeping: this.#sweeper.isRunning,
       receiveBuffer: this.#events?.receiveBufferSize ?? 0,
       connected: this.#connected.list.length,
+    });
+  }
+
+  /**
+   * Explains flows by what this daemon knows.
+   * @throws Refusal where the request is wrong.
+   */
+  explain(request: ExplainRequest): Promise<Explanation> {
+    const { plan, standing, ruleSets, guard } = this.#engine;
+    const query = decodeExplainQuery(request, plan.interfaces);
+    return explain(query, {
+      standing,
+      ruleSets,
+      connected: this.#connected.list,
+      ctnetlink: this.#ctnetlink,
+      ipset: this.#ipset,
+      daemon: stateOf(guard),
+      restMs: (flowKey) => guard.restMs(flowKey, this.#options.clock.now()),
     });
   }
 

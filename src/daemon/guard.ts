@@ -56,6 +56,11 @@ export class ResetGuard {
     return this.#paused ? 'paused' : this.#breaker.isOpen ? 'breaker' : undefined;
   }
 
+  /** How long flows of the key still rest, 0 where they do not. */
+  restMs(flowKey: string, now: number): number {
+    return this.#cooldowns.remaining(flowKey, now);
+  }
+
   /** Asks for one reset; 'go' takes it from the budgets. */
   ask(flowKey: string, client: string, now: number): GuardAnswer {
     const { hold } = this;

@@ -1,5 +1,6 @@
 import { describeTransport } from '../nfnetlink/transport/select.ts';
 import type { Engine } from './engine.ts';
+import type { ResetGuard } from './guard.ts';
 import type { Totals } from './totals.ts';
 
 export interface StatusFacts {
@@ -13,6 +14,13 @@ export interface StatusFacts {
   readonly connected: number;
 }
 
+/** Whether misplaced flows are reset now. */
+export type DaemonState = 'running' | 'paused' | 'breaker-open';
+
+export function stateOf(guard: ResetGuard): DaemonState {
+  return guard.isPaused ? 'paused' : guard.isOpen ? 'breaker-open' : 'running';
+}
+
 /** Everything that `resteer status` shows; plain JSON. */
 export type DaemonStatus = ReturnType<typeof statusOf>;
 
@@ -22,10 +30,7 @@ export function statusOf({ uptimeMs, totals, engine, isSweeping, receiveBuffer, 
     standing.expected(rule, family).map((index) => plan.interfaces[index]!.name);
   return {
     uptimeMs: Math.round(uptimeMs),
-    state: (guard.isPaused ? 'paused' : guard.isOpen ? 'breaker-open' : 'running') as
-      | 'paused'
-      | 'breaker-open'
-      | 'running',
+    state: stateOf(guard),
     dryRun: plan.dryRun,
     transport: describeTransport().kind,
     events: totals.events,

@@ -95,7 +95,8 @@ function ruleRows({ rules }: DaemonStatus): Row[] {
     const wanted = Object.entries(expected).map(
       ([family, names]) => `${family} on ${listText(names, 'or') || 'none that is online'}`,
     );
-    return [name, `set ${set}${setTexts[setState]}: ${wanted.join(', ')}`];
+    const flows = set === null ? 'every flow that it fits' : `set ${set}${setTexts[setState]}`;
+    return [name, `${flows}: ${wanted.join(', ')}`];
   });
 }
 
