@@ -6,6 +6,7 @@ import { NFNLGRP } from '../nfnetlink/constants.ts';
 import type { EventSubscription, Requester } from '../nfnetlink/index.ts';
 import { CONNECTED_GROUPS, ConnectedNetworks } from './connectedNetworks.ts';
 import { Engine } from './engine.ts';
+import { checkEventsSetting } from './eventsSetting.ts';
 import { type Explanation, explain } from './explain/gather.ts';
 import { decodeExplainQuery, type ExplainRequest } from './explain/query.ts';
 import { type InterfaceStates, InterfaceWatch } from './interfaceState.ts';
@@ -240,7 +241,7 @@ export class Daemon {
         onOverrun: () => this.#overrun(),
         onMalformed: () => this.#totals.malformed++,
         onError: (error) =>
-          this.#warnings.warn('conntrack events', error.message, 'sweeps go on; restart resteer for events'),
+          this.#warnings.warn('event socket', error.message, 'sweeps go on; restart resteer for events'),
       },
       FIRST_RECEIVE_BUFFER,
     );
@@ -338,6 +339,7 @@ export class Daemon {
 
   #armPeriodic(): void {
     this.#periodic?.cancel();
+    checkEventsSetting(this.#options.files, this.#warnings, this.#engine.plan.sweepMs);
     this.#periodic = this.#options.clock.after(this.#engine.plan.sweepMs, () => {
       void this.sweep('periodic');
       this.#armPeriodic();
