@@ -1,0 +1,137 @@
+import { ConfigError } from '../config/configError.ts';
+import { duration } from '../config/durations.ts';
+import { decodeSetName } from '../config/names.ts';
+import { suggestion } from '../config/nearest.ts';
+import { decodeNetwork } from '../config/networks.ts';
+import { decodePortExemption } from '../config/ports.ts';
+import { listText, type Reader, Refusal } from '../config/refusal.ts';
+import { oneOf, wholeNumber } from '../config/shape.ts';
+import { LOG_LEVELS, type LogLevel } from '../log.ts';
+import type { Network, PortExemption } from '../plan.ts';
+import type { UciFile, UciOption, UciValue } from './uci.ts';
+
+/** What mwan3 does not say: the options of /etc/config/resteer, with their defaults. */
+export interface Settings {
+  /** Whether the service starts; looked at by what starts it. */
+  readonly enabled: boolean;
+  readonly dryRun: boolean;
+  readonly logLevel: LogLevel;
+  /** How long a state of mwan3 must last before it is acted on, in milliseconds. */
+  readonly settleMs: number;
+  readonly recheckMs: readonly number[];
+  readonly sweepMs: number;
+  readonly resetsPerSecond: number;
+  readonly resetsPerClientPerSecond: number;
+  readonly pendingFlows: number;
+  readonly cooldownMs: number;
+  readonly exemptDestinations: readonly Network[];
+  readonly exemptSources: readonly Network[];
+  readonly exemptPorts: readonly PortExemption[];
+  readonly exemptSets: readonly string[];
+}
+
+export const DEFAULT_SETTINGS: Settings = {
+  enabled: true,
+  dryRun: false,
+  logLevel: 'info',
+  settleMs: 2000,
+  recheckMs: [500, 1000, 2000, 5000, 10_000, 30_000],
+  sweepMs: 300_000,
+  resetsPerSecond: 200,
+  resetsPerClientPerSecond: 20,
+  pendingFlows: 262_144,
+  cooldownMs: 60_000,
+  exemptDestinations: [],
+  exemptSources: [],
+  exemptPorts: [],
+  exemptSets: [],
+};
+
+interface Entry {
+  readonly key: keyof Settings;
+  readonly read: Reader<unknown>;
+  readonly isList?: true;
+}
+
+const bool: Reader<boolean> = (value) => oneOf('0', '1')(value) === '1';
+const number =
+  (least: number, most: number): Reader<number> =>
+  (value) =>
+    wholeNumber(least, most)(/^\d{1,15}$/.test(String(value)) ? Number(value) : value);
+const perSecond: Reader<number> = (value) =>
+  value === 'unlimited' ? Number.POSITIVE_INFINITY : number(1, 1_000_000)(value);
+
+const entries: Readonly<Record<string, Entry>> = {
+  enabled: { key: 'enabled', read: bool },
+  dry_run: { key: 'dryRun', read: bool },
+  log_level: { key: 'logLevel', read: oneOf(...LOG_LEVELS) },
+  settle: { key: 'settleMs', read: duration('1ms', '1m') },
+  recheck: { key: 'recheckMs', read: duration('1ms', '1h'), isList: true },
+  sweep: { key: 'sweepMs', read: duration('1s', '24h') },
+  resets_per_second: { key: 'resetsPerSecond', read: perSecond },
+  resets_per_client_per_second: { key: 'resetsPerClientPerSecond', read: perSecond },
+  pending_flows: { key: 'pendingFlows', read: number(1, 16_777_216) },
+  cooldown: { key: 'cooldownMs', read: duration('1s', '1h') },
+  exempt_destination: { key: 'exemptDestinations', read: decodeNetwork, isList: true },
+  exempt_source: { key: 'exemptSources', read: decodeNetwork, isList: true },
+  exempt_port: { key: 'exemptPorts', read: decodePortExemption, isList: true },
+  exempt_set: { key: 'exemptSets', read: decodeSetName, isList: true },
+};
+const names = Object.keys(entries);
+
+/**
+ * Reads the sections of type `resteer`.
+ * @throws ConfigError with everything that is wrong with them.
+ */
+export function readSettings({ file, sections }: UciFile): Settings {
+  const problems: string[] = [];
+  const found: Record<string, unknown> = {};
+  for (const { type, line, options } of sections) {
+    if (type !== 'resteer') problems.push(`line ${line}: ${JSON.stringify(type)} is no type: resteer`);
+    else for (const option of options.values()) readOption(option, found, problems);
+  }
+  const settings = { ...DEFAULT_SETTINGS, ...(found as Partial<Settings>) };
+  const { recheckMs } = settings;
+  if (recheckMs.some((delay, i) => i > 0 && delay <= recheckMs[i - 1]!)) {
+    problems.push('recheck: each later than the one before it');
+  }
+  if (problems.length > 0) throw new ConfigError(file, problems);
+  return settings;
+}
+
+function readOption(
+  { name, values, isList }: UciOption,
+  into: Record<string, unknown>,
+  problems: string[],
+): void {
+  const entry = Object.hasOwn(entries, name) ? entries[name]! : undefined;
+  const { line } = values[0]!;
+  if (!entry) {
+    problems.push(
+      `line ${line}: unknown option ${name}: one of ${listText(names)}${suggestion(name, names)}`,
+    );
+    return;
+  }
+  if (isList && !entry.isList) {
+    problems.push(`line ${line}: ${name} is no list: write option ${name}`);
+    return;
+  }
+  const read = values.flatMap((value) => readValue(name, value, entry.read, problems));
+  into[entry.key] = entry.isList ? read : read[0];
+}
+
+/** The value alone, or nothing where it is refused. */
+function readValue(
+  name: string,
+  { text, line }: UciValue,
+  read: Reader<unknown>,
+  problems: string[],
+): unknown[] {
+  try {
+    return [read(text)];
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    problems.push(`line ${line}: ${name}: ${JSON.stringify(text)} ${error.message}`);
+    return [];
+  }
+}
