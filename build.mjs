@@ -7,7 +7,7 @@ import { chmodSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync }
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as esbuild from 'esbuild';
-import { embeddedBindings } from './scripts/embeddedBindings.mjs';
+import { packExecutable } from './scripts/executable.mjs';
 
 const root = dirname(fileURLToPath(import.meta.url));
 const dist = join(root, 'dist');
@@ -100,26 +100,8 @@ function notices(metafile) {
 
 async function buildExecutable() {
   const outfile = join(dist, 'resteer.cjs');
-  const { outputFiles, metafile } = await build({
-    entryPoints: [join(root, 'src/cli/main.ts')],
-    inject: ['resteer:bindings'],
-    bundle: true,
-    write: false,
-    metafile: true,
-    outfile,
-    format: 'cjs',
-    platform: 'node',
-    target,
-    minify: true,
-    // short lines give a stack trace line numbers that say something
-    lineLimit: 200,
-    charset: 'utf8',
-    legalComments: 'none',
-    plugins: [embeddedBindings(root)],
-    define: { ...importMetaUrl.define, RESTEER_VERSION: JSON.stringify(version) },
-    banner: { js: `#!/usr/bin/env node\n${importMetaUrl.banner.js}` },
-  });
-  writeFileSync(outfile, outputFiles[0].text + notices(metafile));
+  const { text, metafile } = await packExecutable({ root, version, target });
+  writeFileSync(outfile, text + notices(metafile));
   chmodSync(outfile, 0o755);
   console.log(`${relative(root, outfile)} ${statSync(outfile).size} bytes`);
 }

@@ -1,41 +1,47 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { brotliCompressSync, constants } from 'node:zlib';
-import { neutraliseNeeded } from './elf.mjs';
+import { brotli } from './brotli.mjs';
+import { neutraliseNeeded, stripSections } from './elf.mjs';
 
 const architectures = ['x64', 'arm64', 'arm', 'ia32'];
 
-function compressed(root, architecture) {
+function readBinding(root, architecture) {
   const path = join(root, `node_modules/netlink/prebuilds/linux-${architecture}/node.napi.node`);
-  const binding = neutraliseNeeded(readFileSync(path));
-  const params = {
-    [constants.BROTLI_PARAM_QUALITY]: constants.BROTLI_MAX_QUALITY,
-    [constants.BROTLI_PARAM_LGWIN]: constants.BROTLI_MAX_WINDOW_BITS,
-    [constants.BROTLI_PARAM_SIZE_HINT]: binding.length,
-  };
-  return brotliCompressSync(binding, { params }).toString('base64');
+  return stripSections(neutraliseNeeded(readFileSync(path)));
 }
 
+/** All bindings in one brotli stream, since they are much alike; with the place of each in it. */
+export function packBindings(root) {
+  const index = {};
+  let end = 0;
+  const bindings = architectures.map((architecture) => {
+    const binding = readBinding(root, architecture);
+    index[architecture] = [end, end + binding.length];
+    end += binding.length;
+    return binding;
+  });
+  return { index, packed: brotli(Buffer.concat(bindings)).toString('base64') };
+}
+
+export const bindingsModule = 'resteer:bindings';
+
 /**
- * An esbuild plugin: the module `resteer:bindings` hands the prebuilt bindings of npm netlink, compressed, to
- * the transport that may load one. Only the executable imports it; the library finds them in node_modules.
+ * An esbuild plugin: the module `resteer:bindings` hands the prebuilt bindings of npm netlink to the transport
+ * that may load one. Only the executable imports it, whose loader has them as RESTEER_BINDINGS; the library
+ * finds them in node_modules.
  */
-export const embeddedBindings = (root) => ({
+export const embeddedBindings = (root, index) => ({
   name: 'embedded-bindings',
   setup(esbuild) {
-    const name = 'resteer:bindings';
-    esbuild.onResolve({ filter: new RegExp(`^${name}$`) }, () => ({
-      path: name,
-      namespace: name,
+    esbuild.onResolve({ filter: new RegExp(`^${bindingsModule}$`) }, () => ({
+      path: bindingsModule,
+      namespace: bindingsModule,
       sideEffects: true,
     }));
-    esbuild.onLoad({ filter: /.*/, namespace: name }, () => {
-      const bindings = Object.fromEntries(architectures.map((each) => [each, compressed(root, each)]));
-      return {
-        resolveDir: root,
-        contents: `import { embedBindings } from './src/nfnetlink/transport/embeddedBinding.ts';
-embedBindings(${JSON.stringify(bindings)});`,
-      };
-    });
+    esbuild.onLoad({ filter: /.*/, namespace: bindingsModule }, () => ({
+      resolveDir: root,
+      contents: `import { embedBindings } from './src/nfnetlink/transport/embeddedBinding.ts';
+embedBindings({ index: ${JSON.stringify(index)}, packed: RESTEER_BINDINGS });`,
+    }));
   },
 });

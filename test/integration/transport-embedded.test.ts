@@ -18,7 +18,11 @@ await insideNamespace(import.meta.url, () => {
   const usable = join(own, 'usable');
 
   test.before(() => {
-    embedBindings({ [process.arch]: brotliCompressSync(binding).toString('base64') });
+    const others = Buffer.from('another binding');
+    embedBindings({
+      index: { other: [0, others.length], [process.arch]: [others.length, others.length + binding.length] },
+      packed: brotliCompressSync(Buffer.concat([others, binding, others])).toString('base64'),
+    });
     for (const folder of [noexec, usable]) mkdirSync(folder);
     sh('mount', '-t', 'tmpfs', '-o', 'noexec', 'tmpfs', noexec);
   });

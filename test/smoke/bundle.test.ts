@@ -3,6 +3,7 @@ import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { brotliDecompressSync } from 'node:zlib';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 // @ts-expect-error build scripts are plain JavaScript
@@ -38,6 +39,29 @@ test('one executable file of a modest size', () => {
   assert.ok(size < largest, `${size} bytes`);
   assert.is(mode & 0o777, 0o755);
   assert.ok(readFileSync(built, 'utf8').startsWith('#!/usr/bin/env node\n'));
+});
+
+test('its parts can be read as it says, with the names that the sources have', () => {
+  const text = readFileSync(built, 'utf8');
+  const table = text.slice(text.indexOf('const parts = {'), text.indexOf('const bindings ='));
+  const parts = [...table.matchAll(/^ {2}'\.\/([\w-]+\.js)':\n {4}'([\w+/=]+)',$/gm)].map(
+    ([, name, packed]) => ({
+      name,
+      code: brotliDecompressSync(Buffer.from(packed!, 'base64')).toString(),
+    }),
+  );
+  assert.ok(parts.some(({ name }) => name === 'main.js'));
+  assert.is(parts.length, [...table.matchAll(/^ {2}'/gm)].length);
+  const code = parts.map((part) => part.code).join('\n');
+  for (const name of ['explainError', 'decodeTree', 'NativeNetlink']) assert.match(code, name);
+});
+
+test('it carries the licences of the packages inside', () => {
+  const text = readFileSync(built, 'utf8');
+  const licences = text.slice(text.indexOf('/*\nThis file contains the packages that follow'));
+  for (const name of ['buffer-layout', 'commander', 'ip-address', 'netlink', 'valibot']) {
+    assert.match(licences, new RegExp(`^${name}\n\n.*(?:licen[cs]e|copyright)`, 'ims'));
+  }
 });
 
 for (const [major, node] of runtimes) {

@@ -117,7 +117,9 @@ test('errors of system calls say what to do', () => {
 
 test('an embedded binding that no loader takes: one error, nothing left behind', () => {
   assert.not.ok(hasEmbedded());
-  embedBindings({ [process.arch]: brotliCompressSync(Buffer.from('no ELF file')).toString('base64') });
+  const bytes = Buffer.from('no ELF file');
+  const packed = brotliCompressSync(bytes).toString('base64');
+  embedBindings({ index: { [process.arch]: [0, bytes.length] }, packed });
   assert.ok(hasEmbedded());
   const folder = mkdtempSync(join(tmpdir(), 'resteer-test-'));
   assert.throws(
@@ -126,7 +128,7 @@ test('an embedded binding that no loader takes: one error, nothing left behind',
   );
   assert.equal(readdirSync(folder), []);
   rmSync(folder, { recursive: true });
-  embedBindings({});
+  embedBindings({ index: {}, packed: '' });
 });
 
 test('the ffi library is there or says why not, and is loaded once', () => {

@@ -3,15 +3,20 @@
  * it.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { brotliDecompressSync } from 'node:zlib';
 import { TransportError } from '../errors.ts';
 
-/** process.arch to the binding of npm `netlink`, compressed with brotli, in base64. */
-export type EmbeddedBindings = Readonly<Record<string, string>>;
+/** Bindings of npm `netlink`, of which this machine's is unpacked when it is needed. */
+export interface EmbeddedBindings {
+  /** By process.arch, the bytes [start, end) of what unpacks. */
+  readonly index: Readonly<Record<string, readonly [start: number, end: number]>>;
+  /** All of them in one brotli stream, since they are much alike, in base64. */
+  readonly packed: string;
+}
 
-let embedded: EmbeddedBindings = {};
+let embedded: EmbeddedBindings = { index: {}, packed: '' };
 
 /** Says which bindings the program carries: for the entry of a bundle that has no node_modules beside it. */
 export function embedBindings(bindings: EmbeddedBindings): void {
@@ -20,7 +25,14 @@ export function embedBindings(bindings: EmbeddedBindings): void {
 
 /** Whether the program carries a binding for this machine. */
 export function hasEmbedded(): boolean {
-  return embedded[process.arch] !== undefined;
+  return embedded.index[process.arch] !== undefined;
+}
+
+function unpack(): Uint8Array {
+  // loaded when needed: the library carries no binding, and need not pay the milliseconds that it takes
+  const zlib: typeof import('node:zlib') = createRequire(import.meta.url)('node:zlib');
+  const [start, end] = embedded.index[process.arch] ?? [0, 0];
+  return zlib.brotliDecompressSync(Buffer.from(embedded.packed, 'base64')).subarray(start, end);
 }
 
 /** Folders that may allow executable mappings; /tmp is often mounted noexec. */
@@ -47,7 +59,7 @@ function loadFrom(folder: string, bytes: Uint8Array): unknown {
  * @throws TransportError dlopen ENOEXEC with what each folder answered.
  */
 export function loadEmbedded(candidates: readonly string[] = folders()): unknown {
-  const bytes = brotliDecompressSync(Buffer.from(embedded[process.arch] ?? '', 'base64'));
+  const bytes = unpack();
   const reasons: string[] = [];
   for (const folder of candidates) {
     try {
