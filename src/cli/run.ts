@@ -11,6 +11,7 @@ const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   run: async () => (await import('./runCommand.ts')).addRun,
   check: async () => (await import('./check.ts')).addCheck,
   explain: async () => (await import('./explain.ts')).addExplain,
+  sweep: async () => (await import('./sweep.ts')).addSweep,
   status: async () => (await import('./status.ts')).addStatus,
   control: async () => (await import('./control.ts')).addControl,
   demo: async () => (await import('./demo.ts')).addDemo,
