@@ -62,6 +62,13 @@ async function runDaemon(options: RunOptions, io: Io): Promise<void> {
     if (!daemon) throw new Error('the daemon is starting: ask again in a moment');
     return daemon;
   };
+  // a signal while it starts would end the process, so it is kept until there is a daemon
+  let hungUp = false;
+  const onHangup = () => {
+    if (daemon) void reload(daemon, options, tell);
+    else hungUp = true;
+  };
+  process.on('SIGHUP', onHangup);
   const control = await openControl(options.control, {
     status: () => running().status(),
     explain: (request) => running().explain(request),
@@ -80,12 +87,11 @@ async function runDaemon(options: RunOptions, io: Io): Promise<void> {
       tell,
     });
     daemon = await starting;
-    const onHangup = () => void reload(running(), options, tell);
-    process.on('SIGHUP', onHangup);
+    if (hungUp) onHangup();
     await stopped;
-    process.off('SIGHUP', onHangup);
     await daemon.stop();
   } finally {
+    process.off('SIGHUP', onHangup);
     await control.close();
   }
 }
