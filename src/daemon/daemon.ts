@@ -324,7 +324,7 @@ export class Daemon {
     const wanted = Math.min(events.receiveBufferSize, LARGEST_RECEIVE_BUFFER);
     const receiveBuffer = events.growReceiveBuffer(wanted);
     this.#options.tell({ event: 'overrun', count: this.#totals.overruns, receiveBuffer });
-    void this.sweep('overrun');
+    this.#engine.onceCaughtUp(() => void this.sweep('overrun'));
   }
 
   #sweepFailed(error: unknown): void {

@@ -53,6 +53,8 @@ export interface EngineParts {
 const SLOTS_AT_WORK = 65_536;
 /** How often flows that a budget held back are looked at again. */
 const DEFERRED_MS = 100;
+/** Turns with few events that show that none wait: in the first of them the overrun itself was read. */
+const QUIET_TURNS = 3;
 /** Most of them looked at together: without a budget for the whole, most may be one client's. */
 const MOST_DEFERRED = 1024;
 
@@ -80,6 +82,9 @@ export class Engine {
   #recheck: { readonly timer: Timer; readonly at: number } | undefined;
   #deferredTimer: Timer | undefined;
   #stopped = false;
+  /** Who waits until the events that were there are read, and for how many quiet turns yet. */
+  #caughtUp: (() => void)[] = [];
+  #quietTurns = 0;
   /** Whether flows were left out since the last sweep was asked for. */
   #hasShed = false;
   /** Flows of the sweep under way that have no verdict yet, and those that were misplaced. */
@@ -163,6 +168,17 @@ export class Engine {
     if (slot < 0) return;
     if (this.#verification.size > 0) this.#verification.began(slot, now);
     this.judge.submit(slot);
+  }
+
+  /**
+   * Calls back when the events that wait in the socket have been read. After an overrun the kernel drops every
+   * event until then, so a table that is read earlier may lack flows of which nobody hears.
+   * Source: netlink_rcv_wake() in net/netlink/af_netlink.c.
+   */
+  onceCaughtUp(callback: () => void): void {
+    this.#caughtUp.push(callback);
+    this.#quietTurns = QUIET_TURNS;
+    this.#flushSoon();
   }
 
   /** Takes one entry of a dump; true where it is judged. `flags` may ask for rechecks. */
@@ -251,9 +267,16 @@ export class Engine {
     this.#isFlushDue = true;
     this.#parts.clock.nextTurn(() => {
       this.#isFlushDue = false;
-      this.#lag.turned();
+      const isEmptied = this.#lag.turned();
       this.judge.flush();
+      if (this.#caughtUp.length > 0) this.#approach(isEmptied);
     });
+  }
+
+  #approach(isEmptied: boolean): void {
+    this.#quietTurns = isEmptied ? this.#quietTurns - 1 : QUIET_TURNS;
+    if (this.#quietTurns > 0 && !this.#stopped) this.#flushSoon();
+    else for (const callback of this.#caughtUp.splice(0)) callback();
   }
 
   /** A conversation failed: what it was about is left to a sweep. */

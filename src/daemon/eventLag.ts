@@ -19,11 +19,13 @@ export class EventLag {
     if (this.#inTurn++ === 0) this.#turnBegan = now;
   }
 
-  /** Notes that the event loop has turned since the events that were noted last. */
-  turned(): void {
-    if (this.#inTurn < FULL_TURN) this.#behindSince = undefined;
+  /** Notes that the event loop has turned; true where the turn emptied the socket. */
+  turned(): boolean {
+    const isEmptied = this.#inTurn < FULL_TURN;
+    if (isEmptied) this.#behindSince = undefined;
     else this.#behindSince ??= this.#turnBegan;
     this.#inTurn = 0;
+    return isEmptied;
   }
 
   /** Whether the event that is being read may have happened before `moment`. */
