@@ -4,21 +4,25 @@ import { join } from 'node:path';
 
 /** The commands of the integration tests and of the laboratory, and the Debian package of each. */
 const packages = {
+  busybox: 'busybox-static',
   conntrack: 'conntrack',
   ip: 'iproute2',
   ipset: 'ipset',
   iptables: 'iptables',
   'ld-musl-config': 'musl',
+  make: 'make',
   nft: 'nftables',
   ping: 'iputils-ping',
+  shellcheck: 'shellcheck',
   sysctl: 'procps',
+  'systemd-analyze': 'systemd',
 };
 
 /** What `resteer demo` calls. */
 export const demoTools = ['ip', 'ipset', 'iptables', 'sysctl'];
 
 /** Without these the tests that are about them say that they are skipped. */
-const dispensable = ['ld-musl-config'];
+const dispensable = ['ld-musl-config', 'systemd-analyze'];
 
 const folders = [...(process.env.PATH ?? '').split(':'), '/usr/sbin', '/sbin'];
 

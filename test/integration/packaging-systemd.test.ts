@@ -21,17 +21,13 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openHandle } from '../../src/nfnetlink/transport/handle.ts';
 import { makePrebuilt } from '../../src/nfnetlink/transport/prebuiltBinding.ts';
-import { insideNamespace, sh } from '../support/namespace.ts';
+import { hasCommand, insideNamespace, sh } from '../support/namespace.ts';
 import { until } from '../support/waiting.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const socketUnit = readFileSync(join(root, 'packaging/systemd/resteer.socket'), 'utf8');
-const serviceUnit = readFileSync(join(root, 'packaging/systemd/resteer.service'), 'utf8');
 const families: Record<string, number> = { route: 0, netfilter: 12 };
 const nobody = 65534;
-
-/** The node flags of ExecStart, between the interpreter and the script. */
-const flags = /^ExecStart=\/usr\/bin\/node (.*) \S+\.cjs run /m.exec(serviceUnit)![1]!.split(' ');
 
 interface Passed {
   readonly fd: number;
@@ -195,6 +191,24 @@ await insideNamespace(import.meta.url, () => {
       assert.is(await service.end('SIGTERM'), 0);
     });
   }
+
+  test('systemd finds nothing wrong, and little exposed', () => {
+    if (!hasCommand('systemd-analyze')) {
+      console.log('SKIP systemd-analyze: no such command (Debian package systemd)');
+      return;
+    }
+    const units = ['resteer.service', 'resteer.socket'].map((name) => {
+      const path = join(folder, name);
+      const text = readFileSync(join(root, 'packaging/systemd', name), 'utf8');
+      // systemd looks whether there is such a program
+      writeFileSync(path, text.replaceAll('/usr/bin/resteer', process.execPath));
+      return path;
+    });
+    const verified = spawnSync('systemd-analyze', ['verify', '--man=no', ...units], { encoding: 'utf8' });
+    assert.equal([verified.status, verified.stderr], [0, '']);
+    // 0 to 100; the threshold fails what is above
+    sh('systemd-analyze', 'security', '--offline=true', '--threshold=15', units[0]!);
+  });
 
   test.run();
 });
