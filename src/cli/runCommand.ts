@@ -1,25 +1,30 @@
 import { Option } from 'commander';
-import { DEFAULT_CONFIG_FILE, loadPlan } from '../daemon/config/config.ts';
-import { ConfigError } from '../daemon/config/configError.ts';
 import { DEFAULT_CONTROL_PATH } from '../daemon/controlClient.ts';
 import { ControlError, ControlServer } from '../daemon/controlServer.ts';
 import { Daemon } from '../daemon/daemon.ts';
 import { LOG_LEVELS, type LogFormat, type LogLevel, openLog } from '../daemon/log.ts';
+import { Mwan3Follower } from '../daemon/mwan3/follow.ts';
+import { DEFAULT_SETTINGS } from '../daemon/mwan3/settings.ts';
 import type { Plan } from '../daemon/plan.ts';
 import { systemSockets } from '../daemon/sockets.ts';
 import { systemStateFiles } from '../daemon/stateFiles.ts';
 import type { Tell } from '../daemon/tell.ts';
 import { systemClock } from '../nfnetlink/clock.ts';
-import { loadConfiguration } from './configuration.ts';
+import {
+  addSourceOptions,
+  type LoadedPlan,
+  loadSource,
+  type PlanSource,
+  readSource,
+} from './configuration.ts';
 import { CliError, usageError } from './errors.ts';
 import type { Io } from './io.ts';
 import type { AddCommand } from './run.ts';
 
-interface RunOptions {
-  readonly config: string;
+interface RunOptions extends PlanSource {
   readonly dryRun?: true;
   readonly logFormat: LogFormat;
-  readonly logLevel: LogLevel;
+  readonly logLevel?: LogLevel;
   readonly control: string;
 }
 
@@ -28,24 +33,25 @@ Signals: SIGHUP reads the configuration again (a bad one is refused and the old 
 
 Examples:
   resteer run
+  resteer run --mwan3
   resteer run --dry-run --log-format json | jq 'select(.event == "reset")'
   resteer run --config ./resteer.json --control ./resteer.sock`;
 
 /** `resteer run`: the daemon, in the foreground. */
 export const addRun: AddCommand = (program, io) => {
-  program
+  const command = program
     .command('run')
     .summary('the daemon, in the foreground')
     .description(
       'Watches connection tracking and resets flows that are on the wrong uplink, until it is stopped.',
-    )
-    .option('-c, --config <file>', 'configuration', DEFAULT_CONFIG_FILE)
+    );
+  addSourceOptions(command)
     .option('-n, --dry-run', 'say what would be reset, reset nothing')
     .addOption(
       new Option('--log-format <format>', 'one line an event').choices(['text', 'json']).default('text'),
     )
     .addOption(
-      new Option('--log-level <level>', 'the least that is said').choices([...LOG_LEVELS]).default('info'),
+      new Option('--log-level <level>', 'the least that is said (default: "info")').choices([...LOG_LEVELS]),
     )
     .option('--control <path>', 'control socket', DEFAULT_CONTROL_PATH)
     .addHelpText('after', examples)
@@ -54,8 +60,9 @@ export const addRun: AddCommand = (program, io) => {
 
 /** Runs until SIGTERM or SIGINT; resolves when everything is closed. */
 async function runDaemon(options: RunOptions, io: Io): Promise<void> {
-  const plan = withOptions(loadConfiguration(options.config), options);
-  const tell = openLog(options.logFormat, options.logLevel, { write: (line) => void io.stdout.write(line) });
+  const loaded = loadSource(options);
+  const level = options.logLevel ?? loaded.settings?.logLevel ?? 'info';
+  const tell = openLog(options.logFormat, level, { write: (line) => void io.stdout.write(line) });
   const stopped = stopSignal();
   let daemon: Daemon | undefined;
   const running = () => {
@@ -65,39 +72,85 @@ async function runDaemon(options: RunOptions, io: Io): Promise<void> {
   // a signal while it starts would end the process, so it is kept until there is a daemon
   let hungUp = false;
   const onHangup = () => {
-    if (daemon) void reload(daemon, options, tell);
+    if (daemon) void reloadNow();
     else hungUp = true;
   };
   process.on('SIGHUP', onHangup);
+  const follower: Mwan3Follower | undefined =
+    options.mwan3 && followMwan3(options.root ?? '/', running, () => reloadNow(), tell);
+  const reloadNow = (): Promise<Reloaded> => reload(running(), options, tell, follower);
   const control = await openControl(options.control, {
     status: () => running().status(),
     explain: (request) => running().explain(request),
     sweep: async () => (await running().sweep()) ?? { failed: true },
-    reload: () => reload(running(), options, tell),
+    reload: reloadNow,
     pause: () => void running().pause(),
     resume: () => void running().resume(),
   });
   try {
     const starting = Daemon.start({
-      plan,
+      plan: accept(loaded, options, tell, follower),
       sockets: systemSockets,
       clock: systemClock,
       wallNow: Date.now,
-      files: systemStateFiles,
+      files: follower ?? systemStateFiles,
       tell,
     });
     daemon = await starting;
+    follower?.start();
     if (hungUp) onHangup();
     await stopped;
     await daemon.stop();
   } finally {
     process.off('SIGHUP', onHangup);
+    follower?.close();
     await control.close();
   }
 }
 
-function withOptions(plan: Plan, options: RunOptions): Plan {
+/** The plan that is to be in force; what is doubtful in it is told. */
+function accept(
+  { plan, warnings, settings }: LoadedPlan,
+  options: RunOptions,
+  tell: Tell,
+  follower: Mwan3Follower | undefined,
+): Plan {
+  if (follower && settings) follower.settleMs = settings.settleMs;
+  for (const why of warnings) tell({ event: 'warning', what: 'mwan3', why, todo: 'correct the file' });
   return options.dryRun ? { ...plan, dryRun: true } : plan;
+}
+
+/** While mwan3 is stopped nothing is reset; when it is back, its configuration may be another. */
+function followMwan3(
+  root: string,
+  running: () => Daemon,
+  reloadNow: () => Promise<unknown>,
+  tell: Tell,
+): Mwan3Follower {
+  let isOurPause = false;
+  return new Mwan3Follower({
+    files: systemStateFiles,
+    clock: systemClock,
+    root,
+    settleMs: DEFAULT_SETTINGS.settleMs,
+    onStopped: () => {
+      isOurPause = !running().engine.guard.isPaused;
+      running().pause();
+      tell({ event: 'mwan3', running: false });
+    },
+    onStarted: () => {
+      tell({ event: 'mwan3', running: true });
+      void reloadNow().then(() => {
+        if (isOurPause) running().resume();
+        isOurPause = false;
+      });
+    },
+  });
+}
+
+interface Reloaded {
+  readonly ok: boolean;
+  readonly problems?: readonly string[];
 }
 
 /** A bad configuration changes nothing. */
@@ -105,12 +158,13 @@ async function reload(
   daemon: Daemon,
   options: RunOptions,
   tell: Tell,
-): Promise<{ ok: boolean; problems?: readonly string[] }> {
+  follower: Mwan3Follower | undefined,
+): Promise<Reloaded> {
   try {
-    await daemon.reload(withOptions(loadPlan(options.config), options));
+    await daemon.reload(accept(readSource(options), options, tell, follower));
     return { ok: true };
   } catch (error) {
-    const problems = error instanceof ConfigError ? error.problems : [(error as Error).message];
+    const problems = (error as Error).message.split('\n');
     tell({ event: 'reload', ok: false, problems });
     return { ok: false, problems };
   }

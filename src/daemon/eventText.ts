@@ -27,6 +27,8 @@ export function eventText(event: DaemonEvent): string {
       return event.ok
         ? 'reload: the new configuration is in force'
         : `reload: the old configuration stays in force:\n  ${(event.problems ?? []).join('\n  ')}`;
+    case 'mwan3':
+      return event.running ? 'mwan3 runs again' : 'mwan3 is stopped: nothing is reset until it runs again';
     case 'interface':
       return `interface ${event.name} is ${event.online ? 'online' : 'offline'}`;
     case 'warning': {

@@ -47,6 +47,8 @@ export type DaemonEvent =
       readonly ms: number;
     }
   | { readonly event: 'reload'; readonly ok: boolean; readonly problems?: readonly string[] }
+  /** mwan3 has stopped, which pauses resets, or runs again. */
+  | { readonly event: 'mwan3'; readonly running: boolean }
   | { readonly event: 'interface'; readonly name: string; readonly online: boolean }
   | {
       readonly event: 'warning';
