@@ -91,6 +91,17 @@ spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'inherit
   assert.equal(await countsOf(text), [1, 0, 0]);
 });
 
+test('properties begin with the seed that the run was given', async () => {
+  const library = JSON.stringify(import.meta.resolve('fast-check'));
+  const file = write(
+    'property',
+    `import fc from ${library}; console.log(fc.readConfigureGlobal()); // from 'fast-check'`,
+  );
+  const job = { file, node: process.execPath, major: 20 };
+  assert.match((await runTestFile({ ...job, seed: '1234' })).output, 'seed: 1234');
+  assert.match((await runTestFile({ ...job, seed: 'x' })).output, 'RESTEER_SEED=x: an integer');
+});
+
 test('a file may ask for a version of Node', () => {
   const file = write('modern', '// run: node=26\n');
   assert.not.ok(runsOn(file, 20));
