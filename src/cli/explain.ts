@@ -1,3 +1,4 @@
+import { Option } from 'commander';
 import { DEFAULT_CONFIG_FILE } from '../daemon/config/config.ts';
 import { Refusal } from '../daemon/config/refusal.ts';
 import { askDaemon, DEFAULT_CONTROL_PATH } from '../daemon/controlClient.ts';
@@ -50,7 +51,7 @@ export const addExplain: AddCommand = (program, io) => {
     .option('--sport <port>', 'source port')
     .option('--dport <port>', 'destination port')
     .option('-i, --interface <name>', 'interface that it is on')
-    .option('-m, --mark <mark>', 'conntrack mark that it has')
+    .addOption(new Option('-m, --mark <mark>', 'conntrack mark that it has').conflicts('interface'))
     .option('-c, --config <file>', `configuration, without a daemon (default: "${DEFAULT_CONFIG_FILE}")`)
     .option('--control <path>', 'control socket', DEFAULT_CONTROL_PATH)
     .option('-j, --json', 'one JSON object')

@@ -1,3 +1,4 @@
+// run: timeout=400
 /** Which flows the daemon moves, and which it leaves alone, on the real kernel. */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';

@@ -77,15 +77,23 @@ export interface DaemonLabOptions extends LabOptions {
 /** A test's body with a laboratory and a daemon that is ready; both are gone when it ends. */
 export function withDaemon(options: DaemonLabOptions, body: (context: DaemonLab) => Promise<void>) {
   return withLab(options, async ({ lab, resteer }) => {
-    const { config = configWith(), args = [] } = options;
-    const daemon = new RouterDaemon(lab, { config, args, program });
-    await daemon.event('ready');
+    const daemon = await startDaemon(lab, options);
     await body({ lab, daemon, resteer });
     assert.is(daemon.errors, '', 'the daemon says nothing on standard error');
   });
 }
 
-/** The same without a daemon. */
+/** Starts a daemon in the laboratory's router; it is ready. */
+export async function startDaemon(
+  lab: Lab,
+  { config = configWith(), args = [] }: Pick<DaemonLabOptions, 'config' | 'args'> = {},
+): Promise<RouterDaemon> {
+  const daemon = new RouterDaemon(lab, { config, args, program });
+  await daemon.event('ready');
+  return daemon;
+}
+
+/** A test's body with a laboratory that has no daemon. */
 export function withLab(options: LabOptions, body: (context: Omit<DaemonLab, 'daemon'>) => Promise<void>) {
   return async () => {
     const lab = await buildLab(options);

@@ -36,7 +36,8 @@ export class RouterDaemon {
   errors = '';
   readonly #child: ChildProcess;
   readonly #waiters = new Set<Waiter>();
-  readonly #ended: Promise<number | null>;
+  /** Its exit code; null where a signal ended it. */
+  readonly ended: Promise<number | null>;
 
   constructor(lab: Lab, { config, program = thisProgram(), args = [] }: RouterDaemonOptions) {
     const folder = mkdtempSync(join(tmpdir(), 'resteer-'));
@@ -54,7 +55,7 @@ export class RouterDaemon {
     this.#child.stderr!.setEncoding('utf8').on('data', (text: string) => {
       this.errors += text;
     });
-    this.#ended = new Promise((resolve) => {
+    this.ended = new Promise((resolve) => {
       this.#child.once('close', (code) => {
         process.off('exit', clean);
         clean();
@@ -117,7 +118,7 @@ export class RouterDaemon {
   /** Ends it by SIGTERM; resolves to its exit code. */
   stop(): Promise<number | null> {
     this.signal('SIGTERM');
-    return this.#ended;
+    return this.ended;
   }
 
   #heard(line: string): void {
