@@ -80,15 +80,7 @@ class Service {
     const resteer = [join(folder, 'resteer.cjs'), 'run', '--config', join(folder, 'resteer.json')];
     const options = ['--log-format', 'json', '--log-level', 'debug', '--control', join(folder, 'run.sock')];
     const listening = ['sh', '-c', 'LISTEN_PID=$$ exec "$@"', 'sh'];
-    const command = [
-      ...privileges,
-      ...user,
-      ...listening,
-      process.execPath,
-      ...flags,
-      ...resteer,
-      ...options,
-    ];
+    const command = [...privileges, ...user, ...listening, process.execPath, ...resteer, ...options];
     this.#child = spawn('setpriv', command, {
       stdio: ['ignore', 'pipe', 'pipe', ...sockets.map(({ fd }) => fd)],
       env: { PATH: process.env.PATH, LISTEN_FDS: `${sockets.length}`, RESTEER_TRANSPORT: 'handle' },
