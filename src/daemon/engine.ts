@@ -20,6 +20,7 @@ import type { Surroundings } from './scope.ts';
 import { tellSetState } from './setStateWarning.ts';
 import { SlotQueue } from './slotQueue.ts';
 import { makeStanding, type Standing } from './standing.ts';
+import { unpin } from './stickyPins.ts';
 import { SuppressedTeller } from './suppressedTeller.ts';
 import type { SuppressReason, Tell, Why } from './tell.ts';
 import type { Totals } from './totals.ts';
@@ -111,9 +112,8 @@ export class Engine {
       previous ? previous.#verification : undefined,
     );
     this.#suppressed = new SuppressedTeller(parts.tell, () => clock.now());
-    this.ruleSets = new RuleSets(plan, new IpsetClient(parts.ipset), (rule, state) =>
-      tellSetState(parts.warnings, rule, state),
-    );
+    const sets = new IpsetClient(parts.ipset);
+    this.ruleSets = new RuleSets(plan, sets, (rule, state) => tellSetState(parts.warnings, rule, state));
     this.judge = new Judge({
       store: this.store,
       sets: this.ruleSets,
@@ -130,6 +130,7 @@ export class Engine {
       standing: () => this.#standing,
       now: () => clock.now(),
       wallNow: parts.wallNow,
+      ...(plan.rules.some(({ sticky }) => sticky) && { unpin: (job) => unpin(sets, plan, store, job) }),
       dryRun: plan.dryRun,
       mayGo: () => !this.#stopped && this.guard.hold === undefined,
       onOutcome: (job, outcome, detail) => this.#told(job, outcome, detail),

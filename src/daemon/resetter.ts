@@ -24,6 +24,11 @@ export interface ResetterParts {
   /** Milliseconds of the daemon's clock, and of the world's, at the same moment. */
   readonly now: () => number;
   readonly wallNow: () => number;
+  /**
+   * Lets go of what would bring the flow back to its interface; resolves with why it could not, and then the
+   * flow is not deleted.
+   */
+  readonly unpin?: (job: ResetJob) => Promise<string | undefined>;
   /** Nothing is deleted: what would be is told as 'dry-run'. */
   readonly dryRun: boolean;
   /** Whether resets may still be made, asked before each round: the circuit breaker may have opened. */
@@ -86,9 +91,21 @@ export class Resetter {
         return;
       }
       const jobs = this.#queue.splice(0, ROUND);
-      const confirmed = await this.#confirm(jobs);
+      const confirmed = await this.#unpin(await this.#confirm(jobs));
       if (confirmed.length > 0) await this.#delete(confirmed);
     }
+  }
+
+  /** Ends the jobs that something would bring back, returns the others. */
+  async #unpin(jobs: readonly ResetJob[]): Promise<readonly ResetJob[]> {
+    const { unpin, onOutcome } = this.#parts;
+    if (!unpin) return jobs;
+    const reasons = await Promise.all(jobs.map(unpin));
+    return jobs.filter((job, index) => {
+      const reason = reasons[index];
+      if (reason !== undefined) onOutcome(job, 'refused', reason);
+      return reason === undefined;
+    });
   }
 
   /** Reads every job's entry again; ends those that are no longer to be deleted, returns the others. */

@@ -47,7 +47,7 @@ export interface FakeEntry {
 export interface FakeSet {
   typeName: string;
   family: number;
-  /** '203.0.113.1', '203.0.113.1,6:443': what a TEST asks for. */
+  /** '203.0.113.1', '203.0.113.1,6:443', '192.168.50.2,0x200': what a TEST or DEL asks for. */
   elements: Set<string>;
 }
 
@@ -55,6 +55,7 @@ export interface FakeSet {
 export type Act =
   | { readonly do: 'get'; readonly key: string; readonly returned: FakeEntry | undefined }
   | { readonly do: 'delete'; readonly key: string; readonly id: number | undefined; readonly errno: number }
+  | { readonly do: 'unpin'; readonly set: string; readonly element: string }
   | { readonly do: 'test'; readonly set: string; readonly element: string };
 
 export class FakeKernel {
@@ -134,12 +135,21 @@ export class FakeKernel {
     if (command === IPSET_CMD.PROTOCOL) {
       return [data(ipsetReply(command, protocolReply, { protocol: 7, protocolMin: 6 })), ack()];
     }
-    const asked = command === IPSET_CMD.TEST ? elementRequest : plainRequest;
+    const isOfElement = command === IPSET_CMD.TEST || command === IPSET_CMD.DEL;
+    const asked = isOfElement ? elementRequest : plainRequest;
     const request = asked.decode(bytes, ATTRIBUTES_AT, bytes.length);
     const name = request.setName ?? '';
     const set = this.sets.get(name);
+    const element = elementText(
+      (isOfElement && (request as ReturnType<typeof elementRequest.decode>).data) || {},
+    );
+    if (command === IPSET_CMD.DEL) {
+      this.acts.push({ do: 'unpin', set: name, element });
+      // like the real one without NLM_F_EXCL, it takes a missing element for a deleted one
+      set?.elements.delete(element);
+      return [ack(set ? 0 : ENOENT)];
+    }
     if (command === IPSET_CMD.TEST) {
-      const element = elementText((request as ReturnType<typeof elementRequest.decode>).data ?? {});
       this.acts.push({ do: 'test', set: name, element });
       return [ack(!set ? ENOENT : set.elements.has(element) ? 0 : MISS)];
     }
@@ -188,9 +198,10 @@ function familyOf({ source }: CompleteTuple): number {
   return source.includes(':') ? 10 : 2;
 }
 
-function elementText({ ip, ip2, protocol, port }: Record<string, unknown>): string {
+function elementText({ ip, ip2, protocol, port, mark }: Record<string, unknown>): string {
   const ports = port === undefined ? undefined : protocol === undefined ? `${port}` : `${protocol}:${port}`;
-  return [ip, ports, ip2].filter((part) => part !== undefined).join(',');
+  const shown = mark === undefined ? undefined : `0x${(mark as number).toString(16)}`;
+  return [ip, ports, ip2, shown].filter((part) => part !== undefined).join(',');
 }
 
 function ipsetReply<T>(command: number, codec: Parameters<typeof encodeRequest<T>>[1], value: T): Uint8Array {
