@@ -45,8 +45,10 @@ function outcomeOf(order: Order, result: unknown): string {
       return 'running; the table is looked through now';
     case 'reload': {
       const { ok, problems = [] } = result as { ok: boolean; problems?: readonly string[] };
-      if (!ok)
-        throw usageError('reload', 'the old configuration stays in force', `\n  ${problems.join('\n  ')}`);
+      if (!ok) {
+        const lines = ['the old configuration stays in force', ...problems.map((problem) => `  ${problem}`)];
+        throw usageError('reload', lines.join('\n'));
+      }
       return 'the new configuration is in force';
     }
     case 'sweep': {

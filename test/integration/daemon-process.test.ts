@@ -139,7 +139,7 @@ test(
     assert.is(await rulesNow(), 1);
     const ordered = await resteer('control', 'reload', ...control);
     assert.is(ordered.exitCode, 2);
-    assert.match(ordered.err, /^resteer: reload: the old configuration stays in force: \n {2}.*markMsk/);
+    assert.match(ordered.err, /^resteer: reload: the old configuration stays in force\n {2}.*markMsk/);
 
     daemon.writeConfig(configWith());
     // in a row: one after the other

@@ -100,9 +100,10 @@ function verdictText({ verdict, reason, decidedBy, expected, interface: name }: 
     case 'no-target':
       return `no target: rule ${decidedBy} takes it, and none of its interfaces is online`;
     case 'placed':
-      return decidedBy === null
-        ? `placed: no rule could want it elsewhere than on ${name}`
-        : `placed: rule ${decidedBy} wants it on ${wants}, and it is on ${name}`;
+      if (decidedBy === null) return `placed: no rule could want it elsewhere than on ${name}`;
+      return expected.includes(name!)
+        ? `placed: rule ${decidedBy} wants it on ${wants}, and it is on ${name}`
+        : `placed: rule ${decidedBy} has no set, and ${name} is online`;
     case 'misplaced':
       return `MISPLACED: rule ${decidedBy} wants it on ${wants}, and it is on ${name}`;
   }
