@@ -300,8 +300,9 @@ export class Daemon {
     const watch = new InterfaceWatch(plan.interfaces, {
       clock,
       files,
+      ...(plan.settle && { settle: plan.settle }),
       onChange: (states, changed) => {
-        this.#engine.setOnline(states.online);
+        this.#engine.setOnline(states.online, states.before);
         for (const index of changed) {
           tell({ event: 'interface', name: plan.interfaces[index]!.name, online: states.online[index]! });
         }

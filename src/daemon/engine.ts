@@ -203,8 +203,8 @@ export class Engine {
   }
 
   /** The interfaces' states changed: another standing, for flows judged from now on. */
-  setOnline(online: readonly boolean[]): void {
-    this.#standing = makeStanding(this.plan, online);
+  setOnline(online: readonly boolean[], before?: readonly boolean[]): void {
+    this.#standing = makeStanding(this.plan, online, before);
   }
 
   /**

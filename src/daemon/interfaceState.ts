@@ -1,12 +1,18 @@
 import { dirname } from 'node:path';
 import type { Clock, Timer } from '../nfnetlink/clock.ts';
-import type { PlanInterface } from './plan.ts';
+import type { PlanInterface, Settle } from './plan.ts';
 import { readStateFile, type StateFiles } from './stateFiles.ts';
 
 /** Which interfaces are online, by index, and what was odd about their state files. */
 export interface InterfaceStates {
   readonly online: readonly boolean[];
   readonly warnings: readonly string[];
+}
+
+/** States that are followed. */
+export interface FollowedStates extends InterfaceStates {
+  /** As `online`; for interfaces whose last change has not settled yet, what they were before it. */
+  readonly before: readonly boolean[];
 }
 
 /** A file that is being written is empty for a moment: its interface stays as it was. */
@@ -35,8 +41,13 @@ export function readInterfaceStates(
 }
 
 export interface InterfaceWatchOptions {
-  /** Hears the states after a change: which interfaces changed, by index; none where only a warning is new. */
-  readonly onChange: (states: InterfaceStates, changed: readonly number[]) => void;
+  /**
+   * Hears the states after a change: which interfaces changed, by index; none where a warning is new, or a
+   * change has settled.
+   */
+  readonly onChange: (states: FollowedStates, changed: readonly number[]) => void;
+  /** Changes settle at once without it. */
+  readonly settle?: Settle;
   readonly files: StateFiles;
   readonly clock: Clock;
 }
@@ -50,7 +61,10 @@ export class InterfaceWatch {
   readonly #options: InterfaceWatchOptions;
   /** By folder: which one is watched, by its identity, and how to stop. */
   readonly #watched = new Map<string, { readonly identity: string; readonly stop: () => void }>();
-  #states: InterfaceStates;
+  /** By interface index: a change that has not settled. */
+  readonly #changes = new Map<number, { readonly was: boolean; readonly until: number }>();
+  #states: FollowedStates;
+  #settled: Timer | undefined;
   #poll: Timer | undefined;
   #settling: Timer | undefined;
   #isClosed = false;
@@ -62,11 +76,11 @@ export class InterfaceWatch {
     const hasFiles = interfaces.some(({ stateFile }) => stateFile !== undefined);
     // watched before they are read: no change falls between
     if (hasFiles) this.#watchFolders();
-    this.#states = readInterfaceStates(interfaces, options.files);
+    this.#states = this.#followed(readInterfaceStates(interfaces, options.files));
     if (hasFiles) this.#pollLater();
   }
 
-  get states(): InterfaceStates {
+  get states(): FollowedStates {
     return this.#states;
   }
 
@@ -75,6 +89,7 @@ export class InterfaceWatch {
     this.#isClosed = true;
     this.#poll?.cancel();
     this.#settling?.cancel();
+    this.#settled?.cancel();
     for (const { stop } of this.#watched.values()) stop();
     this.#watched.clear();
   }
@@ -118,9 +133,38 @@ export class InterfaceWatch {
   #read(): void {
     const before = this.#states;
     const after = readInterfaceStates(this.#interfaces, this.#options.files, before.online);
-    this.#states = after;
     const changed = [...after.online.keys()].filter((index) => after.online[index] !== before.online[index]);
+    for (const index of changed) this.#begin(index, before.online[index]!);
+    this.#states = this.#followed(after);
     const isSaid = after.warnings.every((warning) => before.warnings.includes(warning));
-    if (changed.length > 0 || !isSaid) this.#options.onChange(after, changed);
+    if (changed.length > 0 || !isSaid) this.#options.onChange(this.#states, changed);
+  }
+
+  #begin(index: number, was: boolean): void {
+    const { clock, settle } = this.#options;
+    const length = (was ? settle?.offlineMs : settle?.onlineMs) ?? 0;
+    this.#changes.delete(index);
+    if (length === 0) return;
+    this.#changes.set(index, { was, until: clock.now() + length });
+    this.#armSettled();
+  }
+
+  #armSettled(): void {
+    this.#settled?.cancel();
+    this.#settled = undefined;
+    if (this.#changes.size === 0) return;
+    const { clock, onChange } = this.#options;
+    const first = Math.min(...[...this.#changes.values()].map(({ until }) => until));
+    this.#settled = clock.after(Math.max(0, first - clock.now()), () => {
+      for (const [index, { until }] of this.#changes) if (until <= clock.now()) this.#changes.delete(index);
+      this.#armSettled();
+      this.#states = this.#followed(this.#states);
+      onChange(this.#states, []);
+    });
+    this.#settled.unref();
+  }
+
+  #followed({ online, warnings }: InterfaceStates): FollowedStates {
+    return { online, warnings, before: online.map((now, index) => this.#changes.get(index)?.was ?? now) };
   }
 }

@@ -16,6 +16,8 @@ export interface Plan {
   /** Interval of the periodic full sweep in milliseconds. */
   readonly sweepMs: number;
   readonly limits: Limits;
+  /** Without it a change of an interface's state counts at once. */
+  readonly settle?: Settle;
   readonly dryRun: boolean;
 }
 
@@ -102,6 +104,15 @@ export interface Exemptions {
   readonly sources: readonly Network[];
   /** Destination ports. */
   readonly ports: readonly PortExemption[];
+}
+
+/**
+ * How long after an interface's change of state a flow is also where it belongs if it was so before the
+ * change, in milliseconds: until the firewall follows, and until a better interface has proved itself.
+ */
+export interface Settle {
+  readonly offlineMs: number;
+  readonly onlineMs: number;
 }
 
 export interface Limits {

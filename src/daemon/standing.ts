@@ -11,15 +11,20 @@ export interface Standing {
   /** Interface indices that rule `rule` expects for a family; empty where none is online. */
   expected(rule: number, family: Family): readonly number[];
   /**
-   * Whether a flow on the interface is where the rule wants it: one that is expected or, for a rule without
-   * a set, any that is online. `family` is AF.
+   * Whether a flow on the interface is where the rule wants it: on one that is expected, or was before the
+   * last change, or, for a rule without a set, on any that is online. `family` is AF.
    */
   isExpected(rule: number, family: number, index: number): boolean;
   /** Whether the rule has any expected interface for the AF family. */
   hasTarget(rule: number, family: number): boolean;
 }
 
-export function makeStanding(plan: Plan, online: readonly boolean[]): Standing {
+/** @param before the states before changes that have not settled yet */
+export function makeStanding(
+  plan: Plan,
+  online: readonly boolean[],
+  before: readonly boolean[] = online,
+): Standing {
   const width = plan.interfaces.length;
   const lists = { ipv4: [] as number[][], ipv6: [] as number[][] };
   const tables = {
@@ -32,8 +37,9 @@ export function makeStanding(plan: Plan, online: readonly boolean[]): Standing {
       lists[family].push(expected);
       // the firewall itself placed a rule's flows that needs no set to know them, as things were then:
       // they are where they belong while their interface lives, even if a better one is back
-      const placed = rule.set === null ? indicesOf(online) : expected;
-      for (const index of placed) tables[family][r * width + index] = 1;
+      const placed = (states: readonly boolean[]) =>
+        rule.set === null ? indicesOf(states) : expectedNow(plan, rule, family, states);
+      for (const index of [...placed(online), ...placed(before)]) tables[family][r * width + index] = 1;
     });
   }
   return {

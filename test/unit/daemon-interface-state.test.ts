@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { InterfaceWatch, readInterfaceStates } from '../../src/daemon/interfaceState.ts';
+import type { Settle } from '../../src/daemon/plan.ts';
 import { type StateFiles, systemStateFiles } from '../../src/daemon/stateFiles.ts';
 import { ManualClock } from '../../src/testing/manualClock.ts';
 import { uplink } from '../support/plans.ts';
@@ -46,12 +47,13 @@ class FakeFiles implements StateFiles {
   }
 }
 
-function follow(files: FakeFiles) {
+function follow(files: FakeFiles, settle?: Settle) {
   const clock = new ManualClock();
   const told: string[] = [];
   const watch = new InterfaceWatch(interfaces, {
     files,
     clock,
+    ...(settle && { settle }),
     onChange: ({ online, warnings }, changed) =>
       told.push(
         `${changed.map((index) => `${interfaces[index]!.name} ${online[index]}`)} ${warnings}`.trim(),
@@ -214,7 +216,7 @@ test('without state files nothing is watched and everything is online', () => {
   const files = new FakeFiles();
   const clock = new ManualClock();
   const watch = new InterfaceWatch([uplink('a')], { files, clock, onChange: () => {} });
-  assert.equal(watch.states, { online: [true], warnings: [] });
+  assert.equal(watch.states, { online: [true], warnings: [], before: [true] });
   assert.is(clock.timers, 0);
   assert.is(files.watches.length, 0);
 });
@@ -279,6 +281,70 @@ test('files that are not what they should be', () => {
   } finally {
     rmSync(root, { recursive: true });
   }
+});
+
+const settle = { offlineMs: 2000, onlineMs: 30_000 };
+
+test('without a settle time a change counts at once', () => {
+  const files = bothOnline();
+  const { clock, watch } = follow(files);
+  files.write('wan', 'offline');
+  clock.advance(50);
+  assert.equal(watch.states.before, [false, true, true]);
+});
+
+test('what was before a change is known until it has settled, and then it is told', () => {
+  const files = bothOnline();
+  const { clock, told, watch } = follow(files, settle);
+  assert.equal(watch.states.before, [true, true, true]);
+  files.write('wan', 'offline');
+  clock.advance(50);
+  assert.equal(watch.states.online, [false, true, true]);
+  assert.equal(watch.states.before, [true, true, true]);
+  clock.advance(1999);
+  assert.equal(told, ['wan false']);
+  clock.advance(1);
+  assert.equal(watch.states.before, [false, true, true]);
+  assert.equal(told, ['wan false', '']);
+  files.write('wan', 'online');
+  clock.advance(50);
+  assert.equal(watch.states.before, [false, true, true]);
+  clock.advance(29_999);
+  assert.equal(watch.states.before, [false, true, true]);
+  clock.advance(1);
+  assert.equal(watch.states.before, [true, true, true]);
+  assert.equal(told, ['wan false', '', 'wan true', '']);
+});
+
+test('changes settle one by one, and a change back begins anew', () => {
+  const files = bothOnline();
+  const { clock, watch } = follow(files, settle);
+  files.write('wan', 'offline');
+  clock.advance(1000);
+  files.write('wanb', 'offline');
+  clock.advance(50);
+  assert.equal(watch.states.before, [true, true, true]);
+  clock.advance(1000);
+  assert.equal(watch.states.before, [false, true, true]);
+  files.write('wan', 'online');
+  clock.advance(50);
+  files.write('wan', 'offline');
+  clock.advance(50);
+  assert.equal(watch.states.online, [false, false, true]);
+  assert.equal(watch.states.before, [true, true, true]);
+  clock.advance(2000);
+  assert.equal(watch.states.before, [false, false, true]);
+});
+
+test('after close no change settles', () => {
+  const files = bothOnline();
+  const { clock, told, watch } = follow(files, settle);
+  files.write('wan', 'offline');
+  clock.advance(50);
+  watch.close();
+  clock.advance(60_000);
+  assert.equal(told, ['wan false']);
+  assert.is(clock.timers, 0);
 });
 
 test.run();

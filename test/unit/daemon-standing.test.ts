@@ -2,7 +2,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { makeStanding } from '../../src/daemon/standing.ts';
-import { INET, INET6, plan, rule, uplink } from '../support/plans.ts';
+import { INET, INET6, plainRule, plan, rule, uplink } from '../support/plans.ts';
 
 const interfaces = [
   uplink('a'),
@@ -71,6 +71,28 @@ test('a standing is of its plan and its states', () => {
   const standing = makeStanding(of, online);
   assert.is(standing.plan, of);
   assert.equal(standing.online, online);
+});
+
+test('until a change has settled, where flows belonged before is right too', () => {
+  const ranked = metrics([0, 1], [3, 2]);
+  const placed = (online: readonly boolean[], before: readonly boolean[], tried = ranked) => {
+    const standing = makeStanding(plan(interfaces, [tried]), online, before);
+    return [0, 3].filter((index) => standing.isExpected(0, INET, index));
+  };
+  const [both, second, none] = [
+    [true, true, true, true],
+    [false, true, true, true],
+    [false, true, true, false],
+  ];
+  assert.equal(placed(second!, both!), [0, 3]);
+  assert.equal(placed(second!, second!), [3]);
+  assert.equal(placed(both!, second!), [0, 3]);
+  assert.equal(placed(both!, both!), [0]);
+  assert.equal(makeStanding(plan(interfaces, [ranked]), both!, second!).expected(0, 'ipv4'), [0]);
+  assert.is(makeStanding(plan(interfaces, [ranked]), none!, both!).hasTarget(0, INET), false);
+  const plain = plainRule([0]);
+  assert.equal(placed(second!, both!, plain), [0, 3]);
+  assert.equal(placed(second!, second!, plain), [3]);
 });
 
 test.run();

@@ -71,6 +71,7 @@ export function loadMwan3(root: string, files: Pick<StateFiles, 'read' | 'identi
         pendingFlows: settings.pendingFlows,
         cooldownMs: settings.cooldownMs,
       },
+      settle: { offlineMs: settings.settleMs, onlineMs: settings.holdDownMs },
       dryRun: settings.dryRun,
     },
     settings,

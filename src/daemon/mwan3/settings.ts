@@ -16,8 +16,10 @@ export interface Settings {
   readonly enabled: boolean;
   readonly dryRun: boolean;
   readonly logLevel: LogLevel;
-  /** How long a state of mwan3 must last before it is acted on, in milliseconds. */
+  /** How long mwan3 takes at most to follow a change of state, or a start, in milliseconds. */
   readonly settleMs: number;
+  /** How long an interface must be back before flows are moved to it, in milliseconds. */
+  readonly holdDownMs: number;
   readonly recheckMs: readonly number[];
   readonly sweepMs: number;
   readonly resetsPerSecond: number;
@@ -35,6 +37,7 @@ export const DEFAULT_SETTINGS: Settings = {
   dryRun: false,
   logLevel: 'info',
   settleMs: 2000,
+  holdDownMs: 30_000,
   recheckMs: [500, 1000, 2000, 5000, 10_000, 30_000],
   sweepMs: 300_000,
   resetsPerSecond: 200,
@@ -66,6 +69,7 @@ const entries: Readonly<Record<string, Entry>> = {
   dry_run: { key: 'dryRun', read: bool },
   log_level: { key: 'logLevel', read: oneOf(...LOG_LEVELS) },
   settle: { key: 'settleMs', read: duration('1ms', '1m') },
+  hold_down: { key: 'holdDownMs', read: duration('1ms', '1h') },
   recheck: { key: 'recheckMs', read: duration('1ms', '1h'), isList: true },
   sweep: { key: 'sweepMs', read: duration('1s', '24h') },
   resets_per_second: { key: 'resetsPerSecond', read: perSecond },
