@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { explainError, usageError } from './errors.ts';
 import { EXIT, type Io } from './io.ts';
+import { loadStandIn } from './multicall.ts';
 import { version } from './version.ts';
 
 /** One command: adds itself to the program, and leaves its exit code with `exit`. */
@@ -17,6 +18,15 @@ const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   demo: async () => (await import('./demo.ts')).addDemo,
   doctor: async () => (await import('./doctor.ts')).addDoctor,
   decode: async () => (await import('./decode.ts')).addDecode,
+  conntrack: async () => (await import('./conntrack/register.ts')).addConntrack,
+  ipset: async () => (await import('./ipset/index.ts')).addIpset,
+};
+
+/** A program with a syntax of its own: takes its arguments as they are, returns its exit code. */
+export type RunTool = (args: readonly string[], io: Io) => Promise<number>;
+
+const tools: Readonly<Record<string, () => Promise<RunTool>>> = {
+  ipset: async () => (await import('./ipset/index.ts')).runIpset,
 };
 
 /** The command that the arguments begin with; all of them for help, and to say which was meant. */
@@ -32,6 +42,10 @@ function loadCommands([first = '']: readonly string[]): Promise<AddCommand[]> {
  * @param argv the arguments, without the interpreter and the script
  */
 export async function run(argv: readonly string[], io: Io): Promise<number> {
+  const [first = '', ...rest] = argv;
+  if (Object.hasOwn(tools, first)) return runTool(first, rest, io);
+  const standIn = await loadStandIn(argv);
+  if (standIn) return standIn(argv.slice(1), io);
   let exitCode: number = EXIT.DONE;
   const program = createProgram(io);
   for (const add of await loadCommands(argv)) {
@@ -51,6 +65,17 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
     );
     io.stderr.write(`${text}\n`);
     return failure;
+  }
+}
+
+async function runTool(name: string, args: readonly string[], io: Io): Promise<number> {
+  try {
+    const tool = await tools[name]!();
+    return await tool(args, io);
+  } catch (error) {
+    const { text, exitCode } = explainError(error);
+    io.stderr.write(`${text}\n`);
+    return exitCode;
   }
 }
 

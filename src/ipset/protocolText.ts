@@ -77,7 +77,9 @@ const icmpv6: Readonly<Record<string, number>> = {
   'router-solicitation': 0x8500,
   'router-advertisement': 0x8600,
   'neighbour-solicitation': 0x8700,
+  'neigbour-solicitation': 0x8700,
   'neighbour-advertisement': 0x8800,
+  'neigbour-advertisement': 0x8800,
   redirect: 0x8900,
 };
 
@@ -119,3 +121,17 @@ export function formatPort(port: number, protocol: number): string {
   if (!names) return String(port);
   return nameOf(names, port) ?? `${port >>> 8}/${port & 0xff}`;
 }
+
+/** Type times 256 plus code of an ICMP message's name, or undefined. */
+export function icmpNumber(name: string): number | undefined {
+  return Object.hasOwn(icmp, name) ? icmp[name] : undefined;
+}
+
+/** Type times 256 plus code of an ICMPv6 message's name, or undefined. */
+export function icmpv6Number(name: string): number | undefined {
+  return Object.hasOwn(icmpv6, name) ? icmpv6[name] : undefined;
+}
+
+/** The names of ICMP and of ICMPv6 messages, as `ipset help` lists them. */
+export const icmpNames: readonly string[] = Object.keys(icmp);
+export const icmpv6Names: readonly string[] = Object.keys(icmpv6);
