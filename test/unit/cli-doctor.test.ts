@@ -3,6 +3,8 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { findings, machineChecks } from '../../src/cli/doctor/checks.ts';
 import { type Facts, gatherFacts, type Machine } from '../../src/cli/doctor/facts.ts';
+import { planChecks } from '../../src/cli/doctor/planChecks.ts';
+import type { Site } from '../../src/cli/doctor/planFacts.ts';
 import { doctor } from '../../src/cli/doctor.ts';
 import { flowAttributes } from '../../src/ctnetlink/attributes.ts';
 import { IPS } from '../../src/ctnetlink/constants.ts';
@@ -15,6 +17,7 @@ import { encodeRequest } from '../../src/nfnetlink/message.ts';
 import { ack, data, dump, type Reply } from '../../src/testing/replies.ts';
 import { ScriptedTransport } from '../../src/testing/scriptedTransport.ts';
 import { captureIo } from '../support/captureIo.ts';
+import { plan, uplink } from '../support/plans.ts';
 
 const GET = 0x0101;
 const GET_STATS = 0x0105;
@@ -249,9 +252,21 @@ test('little memory', async () => {
   );
 });
 
+/** A configuration with nothing to complain of, and a daemon that runs with it. */
+const site: Site = {
+  source: '/etc/resteer.json',
+  isMwan3: false,
+  loadPlan: () => ({ plan: plan([uplink('wan')], []), warnings: [] }),
+  files: { read: () => undefined },
+  openRequester: () => machine().whole.openRequester(),
+  controlPath: '/run/resteer.sock',
+  controlMode: () => 0o600,
+  askStatus: async () => ({}),
+};
+
 async function report(changes: Changes, options: { json?: true; strict?: true } = {}, isTTY = false) {
   const io = captureIo({ isTTY });
-  const exitCode = await doctor(machine(changes).whole, options, io);
+  const exitCode = await doctor(machine(changes).whole, site, options, io);
   return { exitCode, ...io.written };
 }
 
@@ -273,7 +288,7 @@ test('the report is aligned, and says why and what to do where all is not well',
     (match) => match[0].length,
   );
   assert.is(new Set(columns).size, 1);
-  assert.is(columns.length, machineChecks.length);
+  assert.is(columns.length, machineChecks.length + planChecks.length);
   assert.match(out, /^warn {2}nf_conntrack_tcp_loose {2}0: .*\n +why: .*\n +mend: sysctl/m);
   assert.match(out, /\n1 warning: resteer can work here\.\n$/);
   assert.match((await report({})).out, /\nAll is well\.\n$/);
@@ -292,7 +307,7 @@ test('JSON holds all of it', async () => {
   assert.is(exitCode, 0);
   const { status, checks } = JSON.parse(out);
   assert.is(status, 'warn');
-  assert.is(checks.length, machineChecks.length);
+  assert.is(checks.length, machineChecks.length + planChecks.length);
   for (const check of checks) assert.ok(check.name && check.status && check.found && check.why);
   assert.ok(checks.find((check: { name: string }) => check.name === 'nf_conntrack_tcp_loose').mend);
 });

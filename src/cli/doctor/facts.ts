@@ -71,7 +71,8 @@ export async function gatherFacts(machine: Machine): Promise<Facts> {
 
 const wholeIdRange = /^\s*0\s+0\s+4294967295\s*$/;
 
-async function answerOf<T>(ask: () => Promise<T>): Promise<Answer<T>> {
+/** What the question gave, be it an error. */
+export async function answerOf<T>(ask: () => Promise<T>): Promise<Answer<T>> {
   try {
     return { value: await ask() };
   } catch (error) {

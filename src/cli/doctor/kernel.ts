@@ -46,7 +46,7 @@ export async function askIpset(requester: Requester): Promise<IpsetVersions> {
   return { protocol: versions.protocol, protocolMin: versions.protocolMin ?? versions.protocol };
 }
 
-/** Enough to notice offloading, little enough to look at on any router. */
+/** Enough to notice what is odd, little enough to look at on any router. */
 const MOST_ENTRIES = 20_000;
 
 /**
@@ -69,4 +69,34 @@ export async function askOffload(requester: Requester): Promise<boolean | undefi
     if (++seen === MOST_ENTRIES) return undefined;
   }
   return false;
+}
+
+/** How many of the flows that were looked at have each mark. */
+export interface MarkCounts {
+  readonly counts: ReadonlyMap<number, number>;
+  readonly seen: number;
+  /** Whether that is the whole table. */
+  readonly isWhole: boolean;
+}
+
+/** Counts the marks under the mask that are not `known`, in as many flows as are worth the time. */
+export async function countMarks(
+  requester: Requester,
+  mask: number,
+  known: ReadonlySet<number>,
+): Promise<MarkCounts> {
+  const type = messageTypeOf(NFNL_SUBSYS.CTNETLINK, IPCTNL_MSG_CT.GET);
+  const request = encodeRequest({ type, flags: NLM_F.REQUEST | NLM_F.DUMP }, flowAttributes, {});
+  const marks = requester.dump(request, (bytes, start, end) => {
+    return flowAttributes.decode(bytes, start + ATTRIBUTES_AT, end).mark ?? 0;
+  });
+  const counts = new Map<number, number>();
+  let seen = 0;
+  for await (const mark of marks) {
+    if (seen === MOST_ENTRIES) return { counts, seen, isWhole: false };
+    seen++;
+    const masked = (mark & mask) >>> 0;
+    if (!known.has(masked)) counts.set(masked, (counts.get(masked) ?? 0) + 1);
+  }
+  return { counts, seen, isWhole: true };
 }
