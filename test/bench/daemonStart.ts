@@ -1,0 +1,58 @@
+/** Daemon: from the start of the process to `ready`, with an empty table. */
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import type { Benchmark, Row } from './benchmark.ts';
+import { createSet, runArguments } from './daemon.ts';
+import { end, inLaboratory, type Laboratory } from './laboratory.ts';
+import { interleave } from './samples.ts';
+import type { Runtime, Toolchain } from './toolchain.ts';
+
+const ROUNDS = 7;
+const LIMIT_MS = 10_000;
+
+async function bare(lab: Laboratory, { node }: Runtime): Promise<number> {
+  const start = performance.now();
+  await once(lab.spawn(node, ['-e', '0']), 'exit');
+  return performance.now() - start;
+}
+
+async function ready(lab: Laboratory, tools: Toolchain, { node, transport }: Runtime): Promise<number> {
+  const { args } = runArguments(tools, 'start');
+  const start = performance.now();
+  const child = lab.spawn(node, args, {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, RESTEER_TRANSPORT: transport },
+    signal: AbortSignal.timeout(LIMIT_MS),
+  });
+  for await (const line of createInterface({ input: child.stdout! })) {
+    if ((JSON.parse(line) as { event: string }).event !== 'ready') continue;
+    const ms = performance.now() - start;
+    await end(child);
+    return ms;
+  }
+  throw new Error('the daemon ended before it was ready');
+}
+
+export const daemonStart: Benchmark = {
+  name: 'daemon-start',
+  run: (tools) =>
+    inLaboratory(tools, async (lab) => {
+      createSet(lab);
+      const rows: Row[] = [];
+      for (const runtime of tools.runtimes) {
+        await ready(lab, tools, runtime);
+        const samples = await interleave(ROUNDS, {
+          ours: () => ready(lab, tools, runtime),
+          theirs: () => bare(lab, runtime),
+        });
+        rows.push({
+          what: `daemon: start to ready (${runtime.label})`,
+          unit: 'ms',
+          ours: samples.ours,
+          peer: { name: 'node -e 0', samples: samples.theirs },
+          target: { kind: 'ratio', most: 1.5 },
+        });
+      }
+      return rows;
+    }),
+};
