@@ -54,8 +54,12 @@ export interface EngineParts {
 const SLOTS_AT_WORK = 65_536;
 /** How often flows that a budget held back are looked at again. */
 const DEFERRED_MS = 100;
-/** Turns with few events that show that none wait: in the first of them the overrun itself was read. */
-const QUIET_TURNS = 3;
+/**
+ * So many looks at the reading of events, so far apart, show that none wait: longer than moderation pauses
+ * it, and in the turn of an overrun few are read although many wait.
+ */
+const LOOKS = 3;
+const LOOK_MS = 10;
 /** Most of them looked at together: without a budget for the whole, most may be one client's. */
 const MOST_DEFERRED = 1024;
 
@@ -83,9 +87,9 @@ export class Engine {
   #recheck: { readonly timer: Timer; readonly at: number } | undefined;
   #deferredTimer: Timer | undefined;
   #stopped = false;
-  /** Who waits until the events that were there are read, and for how many quiet turns yet. */
-  #caughtUp: (() => void)[] = [];
-  #quietTurns = 0;
+  /** Who waits until the events that were there are read, and how many quiet looks that takes yet. */
+  readonly #caughtUp = new Map<() => void, number>();
+  #isLooking = false;
   /** Whether flows were left out since the last sweep was asked for. */
   #hasShed = false;
   /** Flows of the sweep under way that have no verdict yet, and those that were misplaced. */
@@ -177,9 +181,8 @@ export class Engine {
    * Source: netlink_rcv_wake() in net/netlink/af_netlink.c.
    */
   onceCaughtUp(callback: () => void): void {
-    this.#caughtUp.push(callback);
-    this.#quietTurns = QUIET_TURNS;
-    this.#flushSoon();
+    this.#caughtUp.set(callback, LOOKS);
+    this.#look();
   }
 
   /** Takes one entry of a dump; true where it is judged. `flags` may ask for rechecks. */
@@ -227,6 +230,7 @@ export class Engine {
     this.#stopped = true;
     this.#recheck?.timer.cancel();
     this.#deferredTimer?.cancel();
+    this.#caughtUp.clear();
     this.#pending.takeDue(Number.POSITIVE_INFINITY, (slot) => this.store.free(slot));
     while (this.#deferred.length > 0) this.store.free(this.#deferred.shift());
     await this.judge.stop();
@@ -268,16 +272,30 @@ export class Engine {
     this.#isFlushDue = true;
     this.#parts.clock.nextTurn(() => {
       this.#isFlushDue = false;
-      const isEmptied = this.#lag.turned();
+      this.#lag.turned();
       this.judge.flush();
-      if (this.#caughtUp.length > 0) this.#approach(isEmptied);
     });
   }
 
-  #approach(isEmptied: boolean): void {
-    this.#quietTurns = isEmptied ? this.#quietTurns - 1 : QUIET_TURNS;
-    if (this.#quietTurns > 0 && !this.#stopped) this.#flushSoon();
-    else for (const callback of this.#caughtUp.splice(0)) callback();
+  /** Looks again and again whether the reading of events is behind, as long as someone waits. */
+  #look(): void {
+    if (this.#isLooking || this.#caughtUp.size === 0 || this.#stopped) return;
+    this.#isLooking = true;
+    const { clock } = this.#parts;
+    // what is readable by then is read between the timer and the next turn
+    const timer = clock.after(LOOK_MS, () =>
+      clock.nextTurn(() => {
+        this.#isLooking = false;
+        const isBehind = this.#lag.takeFullTurn();
+        for (const [callback, looks] of this.#caughtUp) {
+          if (isBehind) this.#caughtUp.set(callback, LOOKS);
+          else if (looks > 1) this.#caughtUp.set(callback, looks - 1);
+          else if (this.#caughtUp.delete(callback)) callback();
+        }
+        this.#look();
+      }),
+    );
+    timer.unref();
   }
 
   /** A conversation failed: what it was about is left to a sweep. */

@@ -13,19 +13,29 @@ export class EventLag {
   #turnBegan = 0;
   /** When the first of the full turns began that have followed each other since. */
   #behindSince: number | undefined;
+  #hadFullTurn = false;
 
   /** Notes that an event is being read. */
   took(now: number): void {
     if (this.#inTurn++ === 0) this.#turnBegan = now;
   }
 
-  /** Notes that the event loop has turned; true where the turn emptied the socket. */
-  turned(): boolean {
-    const isEmptied = this.#inTurn < FULL_TURN;
-    if (isEmptied) this.#behindSince = undefined;
-    else this.#behindSince ??= this.#turnBegan;
+  /** Notes that the event loop has turned since the events that were noted last. */
+  turned(): void {
+    if (this.#inTurn < FULL_TURN) {
+      this.#behindSince = undefined;
+    } else {
+      this.#behindSince ??= this.#turnBegan;
+      this.#hadFullTurn = true;
+    }
     this.#inTurn = 0;
-    return isEmptied;
+  }
+
+  /** Whether some turn since the last call did not empty the socket. */
+  takeFullTurn(): boolean {
+    const had = this.#hadFullTurn;
+    this.#hadFullTurn = false;
+    return had;
   }
 
   /** Whether the event that is being read may have happened before `moment`. */

@@ -272,6 +272,30 @@ test('a sweep counts what it found misplaced, and asks again only where it is to
   assert.is(await bench.finish(bench.engine.sweepVerdicts()), 0);
 });
 
+test('it has caught up when the reading of events was not behind for a while', async () => {
+  const bench = await EngineBench.open(twoWans());
+  const entry = flowEntry(WAN);
+  let caughtUp = 0;
+  bench.engine.onceCaughtUp(() => {
+    caughtUp = bench.clock.now();
+  });
+  for (let i = 0; i < 20; i++) {
+    for (let event = 0; event < 32; event++) bench.hear(entry);
+    await bench.pass(10, 10);
+  }
+  assert.is(caughtUp, 0);
+  await bench.pass(100, 10);
+  assert.is(caughtUp, 230);
+  // another overrun while one is waited for has a wait of its own
+  const order: string[] = [];
+  bench.engine.onceCaughtUp(() => order.push(`first ${bench.clock.now() - 300}`));
+  await bench.pass(15, 5);
+  bench.engine.onceCaughtUp(() => order.push(`second ${bench.clock.now() - 300}`));
+  await bench.pass(100, 10);
+  assert.equal(order, ['first 30', 'second 40']);
+  assert.is(bench.clock.refTimers, 0);
+});
+
 test('messages that are none are counted and cost no slot', async () => {
   const bench = await EngineBench.open(twoWans());
   bench.engine.takeEvent(new Uint8Array(20), 0, 20);

@@ -18,12 +18,12 @@ test('right behind a reset an event may be older; a little later it is not', () 
 test('while the socket is not read empty, every event may be as old as the first of them', () => {
   const lag = new EventLag();
   read(lag, 32, 100);
-  assert.not(lag.turned());
+  lag.turned();
   read(lag, 500, 200);
-  assert.not(lag.turned());
+  lag.turned();
   lag.took(1000);
   assert.ok(lag.mayPredate(150, 1000));
-  assert.ok(lag.turned());
+  lag.turned();
   assert.not(lag.mayPredate(150, 1000));
 });
 
@@ -34,6 +34,17 @@ test('a backlog that began well after the reset holds nothing older', () => {
   lag.took(600);
   assert.not(lag.mayPredate(400, 600));
   assert.ok(lag.mayPredate(490, 600));
+});
+
+test('a turn that did not empty the socket is told once', () => {
+  const lag = new EventLag();
+  assert.not(lag.takeFullTurn());
+  read(lag, 40, 1);
+  lag.turned();
+  read(lag, 1, 2);
+  lag.turned();
+  assert.ok(lag.takeFullTurn());
+  assert.not(lag.takeFullTurn());
 });
 
 test.run();
