@@ -341,7 +341,9 @@ await insideNamespace(import.meta.url, async () => {
     assert.is(status, 1);
   });
 
-  test.after(() => daemon?.kill());
+  test.after(() => {
+    daemon?.kill();
+  });
 
   test.run();
 });
