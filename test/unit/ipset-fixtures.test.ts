@@ -41,7 +41,8 @@ for (const { name, bytes } of fixtures) {
       const encoded = encodePayload(shape.attributes, value);
       const captured = attributesOf(shape.attributes, source, start + ATTRIBUTES_AT, end);
       const written = attributesOf(shape.attributes, encoded, 0, encoded.length);
-      if (unordered.has(name)) assert.equal(written.map(withoutOrder).sort(), captured.map(withoutOrder).sort());
+      if (unordered.has(name))
+        assert.equal(written.map(withoutOrder).sort(), captured.map(withoutOrder).sort());
       else assert.equal(written, captured);
     });
   });
