@@ -26,8 +26,8 @@ interface Watched {
   readonly rule: PlanRule;
   /** The rule's set. */
   readonly set: string;
-  /** What the last listing held. */
-  known: ReadonlySet<string>;
+  /** What the last listing held, and when each will have timed out by what it said; Infinity for never. */
+  known: ReadonlyMap<string, number>;
   timer: Timer | undefined;
 }
 
@@ -49,7 +49,7 @@ export class SetWatch {
       const key = `${rule.set} ${rule.match.join(',')}`;
       const { set, watch } = rule;
       if (set === null || watch === false || watched.has(key)) continue;
-      watched.set(key, { rule, set, known: new Set(), timer: undefined });
+      watched.set(key, { rule, set, known: new Map(), timer: undefined });
     }
     this.#watched = [...watched.values()];
   }
@@ -70,7 +70,7 @@ export class SetWatch {
       next = await this.#list(watched, tell);
     } catch {
       // a set that is missing is told of where the rules' sets are learned; when it comes, all of it is new
-      watched.known = new Set();
+      watched.known = new Map();
       next = SHORTEST_MS * 2;
     }
     if (this.#stopped) return;
@@ -84,13 +84,15 @@ export class SetWatch {
     const { rule, set } = watched;
     const header = await client.header(set);
     if (!this.#isWatchable(rule, header)) return LONGEST_MS;
-    const known = new Set<string>();
+    const known = new Map<string, number>();
+    const now = this.#parts.clock.now();
     let scope: SweepScope | undefined;
     for await (const { elements } of client.listParts(set)) {
       for (const element of elements) {
         const key = keyOf(element);
-        known.add(key);
-        if (!tell || watched.known.has(key) || element.nomatch) continue;
+        const expiry = expiryOf(element, now);
+        known.set(key, expiry);
+        if (!tell || element.nomatch || !isNew(watched.known.get(key), expiry, now)) continue;
         const concerned = scopeOf(rule, element);
         scope = scope ? mergeScopes(scope, concerned) : concerned;
       }
@@ -107,6 +109,16 @@ export class SetWatch {
     this.#parts.onTooLarge(rule);
     return false;
   }
+}
+
+/** When an element will be gone at the earliest: the kernel tells whole seconds, rounded down, 0 for no end. */
+function expiryOf({ timeout }: Element, now: number): number {
+  return timeout ? now + timeout * 1000 : Number.POSITIVE_INFINITY;
+}
+
+/** Also one whose time was over and that is there with more: it may have been gone in between. */
+function isNew(before: number | undefined, expiry: number, now: number): boolean {
+  return before === undefined || (before <= now && expiry > before + 1000);
 }
 
 /** What makes an element another one; its counters and what is left of its time do not. */
