@@ -103,7 +103,7 @@ export class Verification {
     warnings.warn(
       'circuit breaker',
       `${returned} of the last ${verified} resets came back to a wrong interface: no more resets`,
-      'mend the rules, then resteer reload or resteer resume',
+      'mend the rules, then resteer control resume (or reload, where the configuration was wrong)',
     );
   }
 }
