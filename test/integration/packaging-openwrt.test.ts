@@ -1,7 +1,7 @@
 // run: timeout=300
 /**
  * The OpenWrt package: installed by its Makefile over stubs of the build system, its shell parts run by
- * busybox ash over stubs of procd, uci and ubus, its rpcd plugin against a daemon.
+ * busybox ash over stubs of procd and uci, its rpcd plugin against a daemon.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import {
@@ -30,7 +30,9 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const makefileFolder = join(root, 'packaging/openwrt');
 const folder = mkdtempSync(join(tmpdir(), 'resteer-openwrt-'));
 const installed = join(folder, 'root');
+/** In front of PATH: the Node that runs this test; and for the hotplug script, commands that only record. */
 const commands = join(folder, 'bin');
+const stubs = join(folder, 'stubs');
 const control = join(folder, 'resteer.sock');
 let daemon: ChildProcess | undefined;
 process.on('exit', () => {
@@ -68,9 +70,9 @@ function filesBelow(path: string): string[] {
     .sort();
 }
 
-/** A command in front of PATH. */
+/** A command for the hotplug script. */
 function stub(name: string, body: string): void {
-  const path = join(commands, name);
+  const path = join(stubs, name);
   writeFileSync(path, `#!/bin/busybox ash\n${body}\n`.replace('/bin/busybox', busybox));
   chmodSync(path, 0o755);
 }
@@ -79,7 +81,7 @@ const busybox = sh('sh', '-c', 'command -v busybox').trim();
 const path = `${commands}:${process.env.PATH}`;
 
 /** /lib/functions.sh as far as the init script uses it, and procd.sh that prints its calls. */
-const stubs = `
+const functions = `
 config_load() {
 	[ -f "$UCI/$1" ] || return 1
 	number=0
@@ -112,7 +114,7 @@ procd_add_reload_trigger() { echo "reload trigger $*"; }
 function startService(config: string | undefined): string[] {
   const uci = mkdtempSync(join(folder, 'uci-'));
   if (config !== undefined) writeFileSync(join(uci, 'resteer'), config);
-  writeFileSync(join(folder, 'functions.sh'), stubs);
+  writeFileSync(join(folder, 'functions.sh'), functions);
   const program = '. "$1"; . "$2"; start_service && service_triggers && echo "$USE_PROCD $START $STOP"';
   const script = join(installed, 'etc/init.d/resteer');
   const done = spawnSync(busybox, ['ash', '-c', program, 'ash', join(folder, 'functions.sh'), script], {
@@ -152,7 +154,7 @@ function hotplug(variables: Hotplug, { held = false } = {}): string[] {
   const done = spawnSync(busybox, ['ash', join(folder, '20-resteer')], {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'pipe', ...(held ? [] : ['pipe' as const])],
-    env: { PATH: path, SENT: sent, ...Object.fromEntries(given) },
+    env: { PATH: `${stubs}:${process.env.PATH}`, SENT: sent, ...Object.fromEntries(given) },
     timeout: 30_000,
   });
   assert.equal([done.status, done.stdout, done.stderr], [0, '', ''], JSON.stringify(variables));
@@ -171,9 +173,10 @@ function rpcd(args: readonly string[], input = ''): { ok?: boolean; result?: unk
 
 await insideNamespace(import.meta.url, async () => {
   mkdirSync(commands);
+  mkdirSync(stubs);
   symlinkSync(process.execPath, join(commands, 'node'));
   stub('uci', '[ "$*" = "-q get mwan3.wan" ] && echo interface || exit 1');
-  stub('ubus', 'printf "%s\\n" "$*" >>"$SENT"');
+  stub('node', 'printf "%s\\n" "$*" >>"$SENT"');
   const definition = install();
 
   test('the Makefile installs these files with these modes', () => {
@@ -223,7 +226,7 @@ await insideNamespace(import.meta.url, async () => {
     });
   }
 
-  const message = '-t 5 call service signal {"name":"resteer","signal":1}';
+  const message = '/usr/lib/resteer/ask.cjs sweep';
   const switched = [undefined, '0', '1'];
   const actions = [undefined, 'ifup', 'ifdown', 'connected', 'disconnected', 'ifupdate', 'ifup-failed'];
   const script = readFileSync(join(installed, 'etc/hotplug.d/iface/20-resteer'), 'utf8');
@@ -235,7 +238,7 @@ await insideNamespace(import.meta.url, async () => {
     assert.equal(hotplug({ ACTION: 'ifup', INTERFACE: 'wan' }), []);
   });
 
-  test('hotplug: the daemon is signalled once for a state of a WAN, and for nothing else', async () => {
+  test('hotplug: the daemon is asked once for a state of a WAN, and for nothing else', async () => {
     const server = createServer().listen(control);
     await new Promise((resolve) => server.once('listening', resolve));
     for (const ACTION of actions) {
@@ -255,12 +258,12 @@ await insideNamespace(import.meta.url, async () => {
     await new Promise((resolve) => server.close(resolve));
   });
 
-  test('hotplug: a procd that does not answer holds nobody up', async () => {
+  test('hotplug: a daemon that does not answer holds nobody up', async () => {
     const server = createServer().listen(control);
     await new Promise((resolve) => server.once('listening', resolve));
     const gate = join(folder, 'gate');
     sh('mkfifo', gate);
-    stub('ubus', `read -r _ <"${gate}"; printf "%s\\n" "$*" >>"$SENT"`);
+    stub('node', `read -r _ <"${gate}"; printf "%s\\n" "$*" >>"$SENT"`);
     assert.equal(hotplug({ ACTION: 'ifup', INTERFACE: 'wan' }, { held: true }), []);
     writeFileSync(gate, 'go\n');
     await until('the message', () => existsSync(join(folder, 'sent')));
