@@ -62,11 +62,21 @@ export interface PlanRule {
   readonly policy: string | null;
   /** Sets that pin a client to its interface, else null. */
   readonly sticky: StickySets | null;
+  /** What becomes of flows on an interface that went offline; 'reset' by default. */
+  readonly failover?: OnChange;
+  /**
+   * What becomes of flows on an online member that is not the best; by default they are reset, but those of
+   * a rule without a set stay, on whatever interface is online.
+   */
+  readonly failback?: OnChange;
   /** Flows in its set are out of scope, whatever the rules behind it say; a missing set is no fault. */
   readonly exempt?: true;
   /** Whether the set is listed to notice new elements; undefined lets its size and timeouts decide. */
   readonly watch?: boolean;
 }
+
+/** Whether flows stay where they are or are reset. */
+export type OnChange = 'preserve' | 'reset';
 
 /**
  * Names of sets of (source, mark), by family, of which those that are there hold a client to the interface

@@ -1,4 +1,4 @@
-import type { Family, Plan, PlanRule } from './plan.ts';
+import type { Family, Member, Plan, PlanRule } from './plan.ts';
 
 /**
  * Which interfaces each rule wants at this moment: the plan seen through the interfaces' states.
@@ -11,8 +11,8 @@ export interface Standing {
   /** Interface indices that rule `rule` expects for a family; empty where none is online. */
   expected(rule: number, family: Family): readonly number[];
   /**
-   * Whether a flow on the interface is where the rule wants it: on one that is expected, or was before the
-   * last change, or, for a rule without a set, on any that is online. `family` is AF.
+   * Whether a flow on the interface is to stay there: it is expected, or was before the last change, or the
+   * rule preserves such flows. `family` is AF.
    */
   isExpected(rule: number, family: number, index: number): boolean;
   /** Whether the rule has any expected interface for the AF family. */
@@ -35,11 +35,8 @@ export function makeStanding(
     plan.rules.forEach((rule, r) => {
       const expected = expectedNow(plan, rule, family, online);
       lists[family].push(expected);
-      // the firewall itself placed a rule's flows that needs no set to know them, as things were then:
-      // they are where they belong while their interface lives, even if a better one is back
-      const placed = (states: readonly boolean[]) =>
-        rule.set === null ? indicesOf(states) : expectedNow(plan, rule, family, states);
-      for (const index of [...placed(online), ...placed(before)]) tables[family][r * width + index] = 1;
+      const placed = [online, before].flatMap((states) => placedNow(plan, rule, family, states));
+      for (const index of placed) tables[family][r * width + index] = 1;
     });
   }
   return {
@@ -52,17 +49,41 @@ export function makeStanding(
   };
 }
 
-function indicesOf(online: readonly boolean[]): number[] {
-  return online.flatMap((isOnline, index) => (isOnline ? [index] : []));
+/** Where flows of the rule stay. */
+function placedNow(plan: Plan, rule: PlanRule, family: Family, online: readonly boolean[]): number[] {
+  const dead = rule.failover === 'preserve' ? indicesOf(online, false) : [];
+  return [...dead, ...placedOnline(plan, rule, family, online)];
 }
 
-/** The online members of the family with the lowest metric among them. */
-function expectedNow(plan: Plan, rule: PlanRule, family: Family, online: readonly boolean[]): number[] {
+function placedOnline(plan: Plan, rule: PlanRule, family: Family, online: readonly boolean[]): number[] {
+  const { set, failback = set === null ? 'preserve' : 'reset' } = rule;
+  if (failback === 'reset') return expectedNow(plan, rule, family, online);
+  // the firewall itself placed a rule's flows that needs no set to know them, as things were then
+  if (set === null) return indicesOf(online, true);
+  return usableNow(plan, rule, family, online).map((member) => member.interface);
+}
+
+function indicesOf(online: readonly boolean[], state: boolean): number[] {
+  return online.flatMap((isOnline, index) => (isOnline === state ? [index] : []));
+}
+
+/** The online members of the family. */
+function usableNow(
+  plan: Plan,
+  rule: PlanRule,
+  family: Family,
+  online: readonly boolean[],
+): readonly Member[] {
   if (rule.family !== undefined && rule.family !== family) return [];
-  const usable = rule.members.filter(({ interface: index }) => {
+  return rule.members.filter(({ interface: index }) => {
     const carries = plan.interfaces[index]!.family;
     return online[index] && (carries === undefined || carries === family);
   });
+}
+
+/** Those of them with the lowest metric. */
+function expectedNow(plan: Plan, rule: PlanRule, family: Family, online: readonly boolean[]): number[] {
+  const usable = usableNow(plan, rule, family, online);
   const lowest = Math.min(...usable.map(({ metric }) => metric));
   return [...new Set(usable.filter(({ metric }) => metric === lowest).map((member) => member.interface))];
 }

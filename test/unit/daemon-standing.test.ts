@@ -95,4 +95,29 @@ test('until a change has settled, where flows belonged before is right too', () 
   assert.equal(placed(second!, second!, plain), [3]);
 });
 
+const changes: readonly [what: string, tried: ReturnType<typeof rule>, placed: readonly number[]][] = [
+  ['a set', metrics([0, 1], [3, 2]), [0]],
+  ['a set, failback preserved', { ...metrics([0, 1], [3, 2]), failback: 'preserve' }, [0, 3]],
+  ['a set, failover preserved', { ...metrics([0, 1], [3, 2]), failover: 'preserve' }, [0, 1]],
+  [
+    'a set, both preserved',
+    { ...metrics([0, 1], [3, 2]), failover: 'preserve', failback: 'preserve' },
+    [0, 1, 3],
+  ],
+  ['no set', plainRule([0]), [0, 2, 3]],
+  ['no set, failback reset', plainRule([0], { failback: 'reset' }), [0]],
+  ['no set, failover preserved', plainRule([0], { failover: 'preserve' }), [0, 1, 2, 3]],
+];
+
+for (const [what, tried, placed] of changes) {
+  test(`where flows stay while b is offline: ${what}`, () => {
+    const standing = makeStanding(plan(interfaces, [tried]), [true, false, true, true]);
+    assert.equal(
+      [0, 1, 2, 3].filter((index) => standing.isExpected(0, INET, index)),
+      placed,
+    );
+    assert.equal(standing.expected(0, 'ipv4'), [0]);
+  });
+}
+
 test.run();

@@ -273,6 +273,10 @@ const refused: readonly [
   list exempt_destination 198.51.100.1/24
   option log_level loud
 config main
+config rule
+config rule app
+  option failback never
+  option failovr reset
 `,
     },
     [
@@ -284,7 +288,10 @@ config main
       `${SETTINGS}: line 9: resets_per_second: "none" is not allowed: a whole number from 1 to 1000000`,
       `${SETTINGS}: line 10: exempt_destination: "198.51.100.1/24" has bits behind its prefix: "198.51.100.0/24"`,
       `${SETTINGS}: line 11: log_level: "loud" is not allowed: one of "debug", "info", "warn", "error"`,
-      `${SETTINGS}: line 12: "main" is no type: resteer`,
+      `${SETTINGS}: line 12: "main" is no type: one of "resteer", "rule"`,
+      `${SETTINGS}: line 13: a rule without a name: name one of mwan3's`,
+      `${SETTINGS}: line 15: failback: "never" is not allowed: one of "preserve", "reset"`,
+      `${SETTINGS}: line 16: unknown option failovr: one of "failover", "failback"; did you mean "failover"?`,
       `${SETTINGS}: recheck: each later than the one before it`,
     ],
   ],
@@ -292,6 +299,18 @@ config main
 for (const [what, files, problems] of refused) {
   test(`refused: ${what}`, () => assert.equal(problemsOf(files), problems));
 }
+
+test("what becomes of a rule's flows when an uplink goes or comes is said by its name", () => {
+  const { plan, warnings } = load({
+    [CONFIG]: minimal,
+    [SETTINGS]: 'config rule app\n option failover preserve\n option failback reset\nconfig rule apps',
+  });
+  const { failover, failback } = plan.rules.at(-1)!;
+  assert.equal([failover, failback], ['preserve', 'reset']);
+  assert.equal(warnings, [
+    `${SETTINGS}: line 4: rule "apps": ignored: mwan3 has no such rule; did you mean "app"?`,
+  ]);
+});
 
 test('settings that are written as options may be lists of one', () => {
   const { settings } = load({

@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { ConfigError } from '../config/configError.ts';
 import { markText } from '../config/marks.ts';
-import { MOST_RULES, type Plan } from '../plan.ts';
+import { suggestion } from '../config/nearest.ts';
+import { MOST_RULES, type Plan, type PlanRule } from '../plan.ts';
 import type { StateFiles } from '../stateFiles.ts';
 import { exemptRules } from './exemptSets.ts';
 import { readInterfaces } from './interfaces.ts';
@@ -12,7 +13,7 @@ import { readPolicies } from './policies.ts';
 import { readRules } from './rules.ts';
 import { DEFAULT_SETTINGS, readSettings, type Settings } from './settings.ts';
 import { decodeUci, type UciFile } from './uci.ts';
-import { sectionText, warnInto } from './warnings.ts';
+import { sectionText, type WarnOfLine, warnInto } from './warnings.ts';
 
 /** What mwan3's configuration, and ours beside it, mean. */
 export interface Mwan3Plan {
@@ -42,7 +43,7 @@ export function loadMwan3(root: string, files: Pick<StateFiles, 'read' | 'identi
   const markMask = maskOf(paths, file, files, warnings);
   const interfaces = readInterfaces(file, markMask, (name) => join(paths.states, name), warn);
   const policies = readPolicies(file, interfaces, warn);
-  const rules = readRules(file, policies, warn);
+  const rules = withSettings(readRules(file, policies, warn), settings, warnInto(warnings, paths.settings));
   if (!rules.some(({ set }) => set !== null)) {
     warnings.push(`${paths.config}: no rule uses an ipset: nothing is looked up`);
   }
@@ -77,6 +78,19 @@ export function loadMwan3(root: string, files: Pick<StateFiles, 'read' | 'identi
     settings,
     warnings,
   };
+}
+
+/** The rules, each with what the settings say of its flows. */
+function withSettings(rules: readonly PlanRule[], settings: Settings, warn: WarnOfLine): PlanRule[] {
+  const names = rules.map(({ name }) => name);
+  for (const [name, { line }] of settings.rules) {
+    if (names.includes(name)) continue;
+    warn(line, `rule ${JSON.stringify(name)}: ignored: mwan3 has no such rule${suggestion(name, names)}`);
+  }
+  return rules.map((rule) => {
+    const { failover, failback } = settings.rules.get(rule.name) ?? {};
+    return { ...rule, ...(failover && { failover }), ...(failback && { failback }) };
+  });
 }
 
 function loadSettings(paths: Mwan3Paths, files: Pick<StateFiles, 'read'>): Settings {

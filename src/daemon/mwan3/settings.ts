@@ -7,7 +7,7 @@ import { decodePortExemption } from '../config/ports.ts';
 import { listText, type Reader, Refusal } from '../config/refusal.ts';
 import { oneOf, wholeNumber } from '../config/shape.ts';
 import { LOG_LEVELS, type LogLevel } from '../log.ts';
-import type { Network, PortExemption } from '../plan.ts';
+import type { Network, OnChange, PortExemption } from '../plan.ts';
 import type { UciFile, UciOption, UciValue } from './uci.ts';
 
 /** What mwan3 does not say: the options of /etc/config/resteer, with their defaults. */
@@ -30,6 +30,15 @@ export interface Settings {
   readonly exemptSources: readonly Network[];
   readonly exemptPorts: readonly PortExemption[];
   readonly exemptSets: readonly string[];
+  /** By the name of mwan3's rule. */
+  readonly rules: ReadonlyMap<string, RuleSettings>;
+}
+
+/** What one rule's flows do when an interface goes or comes; absent for the defaults. */
+export interface RuleSettings {
+  readonly line: number;
+  readonly failover?: OnChange;
+  readonly failback?: OnChange;
 }
 
 export const DEFAULT_SETTINGS: Settings = {
@@ -48,10 +57,11 @@ export const DEFAULT_SETTINGS: Settings = {
   exemptSources: [],
   exemptPorts: [],
   exemptSets: [],
+  rules: new Map(),
 };
 
 interface Entry {
-  readonly key: keyof Settings;
+  readonly key: keyof Settings | keyof RuleSettings;
   readonly read: Reader<unknown>;
   readonly isList?: true;
 }
@@ -81,20 +91,32 @@ const entries: Readonly<Record<string, Entry>> = {
   exempt_port: { key: 'exemptPorts', read: decodePortExemption, isList: true },
   exempt_set: { key: 'exemptSets', read: decodeSetName, isList: true },
 };
-const names = Object.keys(entries);
+const onChange = oneOf('preserve', 'reset');
+const ruleEntries: Readonly<Record<string, Entry>> = {
+  failover: { key: 'failover', read: onChange },
+  failback: { key: 'failback', read: onChange },
+};
 
 /**
- * Reads the sections of type `resteer`.
+ * Reads the sections of type `resteer`, and those of type `rule`, which are named after mwan3's rules.
  * @throws ConfigError with everything that is wrong with them.
  */
 export function readSettings({ file, sections }: UciFile): Settings {
   const problems: string[] = [];
   const found: Record<string, unknown> = {};
-  for (const { type, line, options } of sections) {
-    if (type !== 'resteer') problems.push(`line ${line}: ${JSON.stringify(type)} is no type: resteer`);
-    else for (const option of options.values()) readOption(option, found, problems);
+  const rules = new Map<string, RuleSettings>();
+  for (const { type, name, line, options } of sections) {
+    if (type === 'resteer') readOptions(options, entries, found, problems);
+    else if (type !== 'rule')
+      problems.push(`line ${line}: ${JSON.stringify(type)} is no type: one of "resteer", "rule"`);
+    else if (name === undefined) problems.push(`line ${line}: a rule without a name: name one of mwan3's`);
+    else {
+      const rule = {};
+      readOptions(options, ruleEntries, rule, problems);
+      rules.set(name, { line, ...rule });
+    }
   }
-  const settings = { ...DEFAULT_SETTINGS, ...(found as Partial<Settings>) };
+  const settings = { ...DEFAULT_SETTINGS, ...(found as Partial<Settings>), rules };
   const { recheckMs } = settings;
   if (recheckMs.some((delay, i) => i > 0 && delay <= recheckMs[i - 1]!)) {
     problems.push('recheck: each later than the one before it');
@@ -103,25 +125,26 @@ export function readSettings({ file, sections }: UciFile): Settings {
   return settings;
 }
 
-function readOption(
-  { name, values, isList }: UciOption,
+function readOptions(
+  options: ReadonlyMap<string, UciOption>,
+  known: Readonly<Record<string, Entry>>,
   into: Record<string, unknown>,
   problems: string[],
 ): void {
-  const entry = Object.hasOwn(entries, name) ? entries[name]! : undefined;
-  const { line } = values[0]!;
-  if (!entry) {
-    problems.push(
-      `line ${line}: unknown option ${name}: one of ${listText(names)}${suggestion(name, names)}`,
-    );
-    return;
+  const names = Object.keys(known);
+  for (const { name, values, isList } of options.values()) {
+    const entry = names.includes(name) ? known[name]! : undefined;
+    const { line } = values[0]!;
+    if (!entry) {
+      const meant = suggestion(name, names);
+      problems.push(`line ${line}: unknown option ${name}: one of ${listText(names)}${meant}`);
+    } else if (isList && !entry.isList) {
+      problems.push(`line ${line}: ${name} is no list: write option ${name}`);
+    } else {
+      const read = values.flatMap((value) => readValue(name, value, entry.read, problems));
+      into[entry.key] = entry.isList ? read : read[0];
+    }
   }
-  if (isList && !entry.isList) {
-    problems.push(`line ${line}: ${name} is no list: write option ${name}`);
-    return;
-  }
-  const read = values.flatMap((value) => readValue(name, value, entry.read, problems));
-  into[entry.key] = entry.isList ? read : read[0];
 }
 
 /** The value alone, or nothing where it is refused. */
