@@ -1,11 +1,10 @@
 import { type Command, Option } from 'commander';
 import { DEFAULT_CONFIG_FILE, loadPlan } from '../daemon/config/config.ts';
-import { ConfigError } from '../daemon/config/configError.ts';
 import { loadMwan3 } from '../daemon/mwan3/load.ts';
 import type { Settings } from '../daemon/mwan3/settings.ts';
 import type { Plan } from '../daemon/plan.ts';
 import { systemStateFiles } from '../daemon/stateFiles.ts';
-import { type CliError, usageError } from './errors.ts';
+import { usageError } from './errors.ts';
 
 /** Where the plan comes from: a file of ours, or mwan3's. */
 export interface PlanSource {
@@ -36,8 +35,11 @@ export function addSourceOptions(command: Command): Command {
     .option('--root <dir>', 'with --mwan3: read its files below this folder');
 }
 
-/** @throws ConfigError with everything that is wrong. */
-export function readSource({ config, mwan3, root }: PlanSource): LoadedPlan {
+/**
+ * The plan of a source.
+ * @throws ConfigError with everything that is wrong.
+ */
+export function loadSource({ config, mwan3, root }: PlanSource): LoadedPlan {
   if (!mwan3) {
     if (root !== undefined) throw usageError('--root', 'is for mwan3 mode only', 'add --mwan3');
     return { plan: loadPlan(config), warnings: [] };
@@ -46,28 +48,9 @@ export function readSource({ config, mwan3, root }: PlanSource): LoadedPlan {
 }
 
 /**
- * The plan of a source.
- * @throws CliError with every problem on a line of its own.
- */
-export function loadSource(source: PlanSource): LoadedPlan {
-  try {
-    return readSource(source);
-  } catch (error) {
-    throw error instanceof ConfigError ? configurationError(error) : error;
-  }
-}
-
-/**
  * The plan of a configuration file.
- * @throws CliError with every problem on a line of its own.
+ * @throws ConfigError with everything that is wrong.
  */
 export function loadConfiguration(file: string): Plan {
   return loadSource({ config: file }).plan;
-}
-
-function configurationError({ file, problems }: ConfigError): CliError {
-  const [first = '', ...others] = problems;
-  // explainError() writes the program's name before the first
-  const lines = [first, ...others.map((problem) => `\nresteer: ${file}: ${problem}`)];
-  return usageError(file, lines.join(''));
 }

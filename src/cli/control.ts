@@ -1,7 +1,6 @@
 import { Argument } from 'commander';
-import { DEFAULT_CONTROL_PATH } from '../daemon/controlClient.ts';
+import { askDaemon, DEFAULT_CONTROL_PATH } from '../daemon/controlClient.ts';
 import type { SweepResult } from '../daemon/sweeper.ts';
-import { requestOfDaemon } from './daemonRequest.ts';
 import { CliError, usageError } from './errors.ts';
 import { EXIT, type Io, write } from './io.ts';
 import type { AddCommand } from './run.ts';
@@ -33,7 +32,7 @@ export const addControl: AddCommand = (program, io) => {
 };
 
 async function giveOrder(order: Order, control: string, io: Io): Promise<void> {
-  const result = await requestOfDaemon(control, { command: order });
+  const result = await askDaemon(control, { command: order });
   await write(io.stdout, `${outcomeOf(order, result)}\n`);
 }
 

@@ -2,7 +2,6 @@ import {
   buildLab,
   isInUserNamespace,
   type Lab,
-  LabError,
   labRequirements,
   missingText,
   runInUserNamespace,
@@ -46,11 +45,7 @@ async function demo(io: Io): Promise<number> {
     const seconds = ((performance.now() - start) / 1000).toFixed(3);
     io.stdout.write(`${seconds.padStart(7)} s  ${who.padEnd(8)} ${what}\n`);
   };
-  try {
-    await tell(narrate);
-  } catch (error) {
-    throw error instanceof LabError ? new CliError(error.what, error.why, error.mend) : error;
-  }
+  await tell(narrate);
   return EXIT.DONE;
 }
 

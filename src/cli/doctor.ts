@@ -4,7 +4,7 @@ import { askDaemon, DEFAULT_CONTROL_PATH } from '../daemon/controlClient.ts';
 import { systemStateFiles } from '../daemon/stateFiles.ts';
 import { openConnection } from '../nfnetlink/open.ts';
 import { describeTransport } from '../nfnetlink/transport/select.ts';
-import { addSourceOptions, type PlanSource, readSource } from './configuration.ts';
+import { addSourceOptions, loadSource, type PlanSource } from './configuration.ts';
 import { findings, machineChecks } from './doctor/checks.ts';
 import { gatherFacts, type Machine } from './doctor/facts.ts';
 import type { Finding } from './doctor/finding.ts';
@@ -72,7 +72,7 @@ function siteOf({ control, ...source }: DoctorOptions): Site {
   return {
     source: source.mwan3 ? 'mwan3' : source.config,
     isMwan3: source.mwan3 === true,
-    loadPlan: () => (isUsual && !existsSync(source.config) ? undefined : readSource(source)),
+    loadPlan: () => (isUsual && !existsSync(source.config) ? undefined : loadSource(source)),
     files: systemStateFiles,
     openRequester: () => openConnection(),
     controlPath: control,

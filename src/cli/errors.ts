@@ -1,3 +1,5 @@
+import type { ConfigError } from '../daemon/config/configError.ts';
+import type { ControlError } from '../daemon/controlServer.ts';
 import type { KernelError, NetlinkError, TransportError } from '../nfnetlink/errors.ts';
 import { EXIT } from './io.ts';
 
@@ -25,6 +27,8 @@ export function explainError(error: unknown): { text: string; exitCode: number }
   if (error instanceof CliError) return { text: `resteer: ${error.message}`, exitCode: error.exitCode };
   if (!(error instanceof Error)) return { text: `resteer: ${String(error)}`, exitCode: EXIT.FAILED };
   if (isNetlinkError(error)) return explainNetlinkError(error);
+  const known = explainOwnError(error);
+  if (known) return known;
   const { code, syscall, path } = error as NodeJS.ErrnoException;
   if (code && syscall) {
     const what = path ?? syscall;
@@ -32,6 +36,25 @@ export function explainError(error: unknown): { text: string; exitCode: number }
   }
   const trace = error.stack ?? error.message;
   return { text: `resteer: this is a fault of resteer, please report it: ${trace}`, exitCode: EXIT.FAILED };
+}
+
+/** Errors of the daemon and the laboratory, told by name: their modules are loaded by few commands. */
+function explainOwnError(error: Error): { text: string; exitCode: number } | undefined {
+  switch (error.name) {
+    case 'ConfigError': {
+      const { file, problems } = error as ConfigError;
+      const lines = problems.map((problem) => `resteer: ${file}: ${problem}`);
+      return { text: lines.join('\n'), exitCode: EXIT.USAGE };
+    }
+    case 'ControlError': {
+      const exitCode = (error as ControlError).code === 'EACCES' ? EXIT.NOT_PERMITTED : EXIT.FAILED;
+      return { text: `resteer: control socket: ${error.message}`, exitCode };
+    }
+    case 'LabError':
+      return { text: `resteer: ${error.message}`, exitCode: EXIT.FAILED };
+    default:
+      return undefined;
+  }
 }
 
 const systemReasons: Readonly<Record<string, string>> = {

@@ -11,7 +11,6 @@ import { systemStateFiles } from '../daemon/stateFiles.ts';
 import { withSurvey } from '../daemon/survey.ts';
 import { systemClock } from '../nfnetlink/clock.ts';
 import { loadConfiguration } from './configuration.ts';
-import { requestOfDaemon } from './daemonRequest.ts';
 import { usageError } from './errors.ts';
 import { type Io, write } from './io.ts';
 import type { AddCommand } from './run.ts';
@@ -65,7 +64,7 @@ async function printExplanation(destination: string, options: ExplainOptions, io
   const { interface: _, ...rest } = request;
   readQuery(rest, []);
   const explanation = (await isDaemonAsked(options))
-    ? ((await requestOfDaemon(options.control, { ...request, command: 'explain' })) as Explanation)
+    ? ((await askDaemon(options.control, { ...request, command: 'explain' })) as Explanation)
     : await lookOneself(request, options.config ?? DEFAULT_CONFIG_FILE);
   await write(io.stdout, options.json ? `${JSON.stringify(explanation)}\n` : explanationText(explanation));
 }

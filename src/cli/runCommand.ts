@@ -10,13 +10,7 @@ import { systemSockets } from '../daemon/sockets.ts';
 import { systemStateFiles } from '../daemon/stateFiles.ts';
 import type { Tell } from '../daemon/tell.ts';
 import { systemClock } from '../nfnetlink/clock.ts';
-import {
-  addSourceOptions,
-  type LoadedPlan,
-  loadSource,
-  type PlanSource,
-  readSource,
-} from './configuration.ts';
+import { addSourceOptions, type LoadedPlan, loadSource, type PlanSource } from './configuration.ts';
 import { CliError, usageError } from './errors.ts';
 import type { Io } from './io.ts';
 import type { AddCommand } from './run.ts';
@@ -161,7 +155,7 @@ async function reload(
   follower: Mwan3Follower | undefined,
 ): Promise<Reloaded> {
   try {
-    await daemon.reload(accept(readSource(options), options, tell, follower));
+    await daemon.reload(accept(loadSource(options), options, tell, follower));
     return { ok: true };
   } catch (error) {
     const problems = (error as Error).message.split('\n');

@@ -1,7 +1,6 @@
-import { DEFAULT_CONTROL_PATH } from '../daemon/controlClient.ts';
+import { askDaemon, DEFAULT_CONTROL_PATH } from '../daemon/controlClient.ts';
 import type { DaemonStatus } from '../daemon/status.ts';
 import { statusText } from '../daemon/statusText.ts';
-import { requestOfDaemon } from './daemonRequest.ts';
 import { type Io, write } from './io.ts';
 import type { AddCommand } from './run.ts';
 
@@ -31,6 +30,6 @@ export const addStatus: AddCommand = (program, io) => {
 };
 
 async function printStatus({ control, json }: StatusOptions, io: Io): Promise<void> {
-  const status = (await requestOfDaemon(control, { command: 'status' })) as DaemonStatus;
+  const status = (await askDaemon(control, { command: 'status' })) as DaemonStatus;
   await write(io.stdout, json ? `${JSON.stringify(status)}\n` : statusText(status));
 }

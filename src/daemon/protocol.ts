@@ -1,7 +1,12 @@
 import { IPPROTO } from '../ctnetlink/index.ts';
 
+/** Every protocol that has a name here, by that name. */
+export const protocolNumbers: ReadonlyMap<string, number> = new Map(
+  Object.entries(IPPROTO).map(([name, number]) => [name.toLowerCase(), number]),
+);
+
 const protocolNames: ReadonlyMap<number, string> = new Map(
-  Object.entries(IPPROTO).map(([name, number]) => [number, name.toLowerCase()]),
+  [...protocolNumbers].map(([name, number]) => [number, name]),
 );
 
 /** 'tcp' for 6; the number as text where it has no name here. */

@@ -4,6 +4,9 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { CliError, explainError, usageError } from '../../src/cli/errors.ts';
 import { wantsColour, write } from '../../src/cli/io.ts';
+import { ConfigError } from '../../src/daemon/config/configError.ts';
+import { ControlError } from '../../src/daemon/controlServer.ts';
+import { LabError } from '../../src/lab/index.ts';
 import { DecodeError, KernelError, TimeoutError, TransportError } from '../../src/nfnetlink/errors.ts';
 import { captureIo, runCli } from '../support/captureIo.ts';
 
@@ -84,6 +87,11 @@ test('an error of any layer becomes one line and an exit code', () => {
       1,
       /^resteer: this is a fault of resteer, please report it: TypeError/,
     ],
+    [new ConfigError('/c.json', ['is empty']), 2, /^resteer: \/c\.json: is empty$/],
+    [new ConfigError('/c', ['a', 'b']), 2, /^resteer: \/c: a\nresteer: \/c: b$/],
+    [new ControlError('ENOENT', '/s: none runs'), 1, /^resteer: control socket: \/s: none runs$/],
+    [new ControlError('EACCES', '/s: not permitted'), 3, /^resteer: control socket: \/s: not permitted$/],
+    [new LabError('ip', 'it failed', 'install it'), 1, /^resteer: ip: it failed: install it$/],
     ['text', 1, /^resteer: text$/],
   ];
   for (const [error, exitCode, text] of cases) {

@@ -1,10 +1,7 @@
-import { IPPROTO } from '../../ctnetlink/constants.ts';
+import { protocolNumbers as numbers } from '../protocol.ts';
 import { suggestion } from './nearest.ts';
 import { listText, Refusal } from './refusal.ts';
 
-const numbers: ReadonlyMap<string, number> = new Map(
-  Object.entries(IPPROTO).map(([name, number]) => [name.toLowerCase(), number]),
-);
 const names = [...numbers.keys()];
 
 /** Reads an IP protocol, by name or number; undefined for 'all'. */
