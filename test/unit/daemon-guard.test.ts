@@ -1,0 +1,47 @@
+/** What stands between a misplaced flow and its reset. */
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { ResetGuard } from '../../src/daemon/guard.ts';
+
+const limits = { resetsPerSecond: 2, resetsPerClientPerSecond: 1, pendingFlows: 1, cooldownMs: 1000 };
+const GO = { go: true };
+
+test('asks pause, breaker, rest and budgets in this order, and takes from a budget for what goes alone', () => {
+  const guard = new ResetGuard(limits, 0);
+  assert.equal(guard.ask('a', 'client', 0), GO);
+  assert.equal(guard.ask('b', 'client', 0), { go: false, reason: 'client-budget' });
+  guard.returned('c', 0);
+  assert.equal(guard.ask('c', 'other', 0), { go: false, reason: 'cooldown', forMs: 1000 });
+  assert.equal(guard.ask('d', 'other', 0), GO);
+  assert.equal(guard.ask('e', 'third', 0), { go: false, reason: 'budget' });
+  guard.pause();
+  assert.equal(guard.ask('c', 'other', 0), { go: false, reason: 'paused' });
+  assert.is(guard.hold, 'paused');
+  guard.resume();
+  assert.is(guard.hold, undefined);
+});
+
+test('over half of the last fifty returned: nothing goes until it is resumed', () => {
+  const guard = new ResetGuard({ ...limits, resetsPerSecond: 1000, resetsPerClientPerSecond: 1000 }, 0);
+  for (let i = 0; i < 24; i++) guard.moved();
+  const opened = Array.from({ length: 26 }, (_, i) => guard.returned(`key ${i}`, 0).opened);
+  assert.equal([opened.indexOf(true), guard.hold], [25, 'breaker']);
+  assert.equal(guard.ask('fresh', 'client', 0), { go: false, reason: 'breaker' });
+  guard.resume();
+  assert.equal(guard.ask('fresh', 'client', 0), GO);
+  assert.is(guard.record.verified, 0);
+});
+
+test('a guard of another plan keeps rests and the pause, with limits of its own', () => {
+  const before = new ResetGuard(limits, 0);
+  before.returned('a', 0);
+  before.pause();
+  const after = new ResetGuard({ ...limits, cooldownMs: 5000 }, 0, before);
+  assert.is(after.hold, 'paused');
+  after.resume();
+  assert.equal(after.ask('a', 'client', 0), { go: false, reason: 'cooldown', forMs: 1000 });
+  assert.is(after.returned('b', 0).restMs, 5000);
+  assert.is(after.resting, 2);
+});
+
+test.run();
