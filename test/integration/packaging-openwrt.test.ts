@@ -226,6 +226,16 @@ await insideNamespace(import.meta.url, async () => {
     });
   }
 
+  test('init: the program knows the command, and looks for the configuration of mwan3', () => {
+    const [, command] = service[1]!.split('/usr/bin/node ');
+    const args = command!.replace('/usr/lib', join(installed, 'usr/lib')).split(' ');
+    const done = spawnSync(process.execPath, [...args, '--root', folder, '--control', control], {
+      encoding: 'utf8',
+    });
+    assert.is(done.status, 2);
+    assert.match(done.stderr, `${folder}/etc/config/mwan3`);
+  });
+
   const message = '/usr/lib/resteer/ask.cjs sweep';
   const switched = [undefined, '0', '1'];
   const actions = [undefined, 'ifup', 'ifdown', 'connected', 'disconnected', 'ifupdate', 'ifup-failed'];
