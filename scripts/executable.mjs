@@ -27,13 +27,15 @@ const loaded = {};
 function load(name) {
   if (!Object.hasOwn(parts, name)) return require(name);
   if (!loaded[name]) {
-    loaded[name] = { exports: {} };
+    const module = { exports: {} };
     const code = brotliDecompressSync(Buffer.from(parts[name], 'base64')).toString('latin1');
     const names = ['exports', 'require', 'module', '__filename', 'RESTEER_BINDINGS'];
     const run = compileFunction(code, names, { filename: \`\${__filename}/\${name.slice(2)}\` });
-    run(loaded[name].exports, load, loaded[name], __filename, bindings);
+    run(module.exports, load, module, __filename, bindings);
+    // the bundler exports by getters, and a call between parts would go through one each time
+    loaded[name] = { ...module.exports };
   }
-  return loaded[name].exports;
+  return loaded[name];
 }
 
 `;
