@@ -123,4 +123,24 @@ test('other ways to write an address are read too', () => {
   assert.is(expected(parseIpv6('1:2:3:4:5:6:7.8.9.10')!), '1:2:3:4:5:6:708:90a');
 });
 
+test('a text is an IPv4 address where ip-address says so, and the same one', () => {
+  const part = fc.oneof(
+    fc.nat(300).map(String),
+    fc.constantFrom('', '0', '00', '01', '007', '1e1', '0x1', ' 1', '+1', '-1', '256', '٣'),
+  );
+  const texts = fc.array(part, { minLength: 3, maxLength: 5 }).map((parts) => parts.join('.'));
+  fc.assert(
+    fc.property(texts, (text) => {
+      let wanted: number[] | undefined;
+      try {
+        wanted = new Address4(text).toArray();
+      } catch {
+        wanted = undefined;
+      }
+      assert.equal(parseIpv4(text), wanted && Uint8Array.from(wanted), JSON.stringify(text));
+    }),
+    { numRuns: 10_000 },
+  );
+});
+
 test.run();
