@@ -110,7 +110,8 @@ function accept(
   follower: Mwan3Follower | undefined,
 ): Plan {
   if (follower && settings) follower.settleMs = settings.settleMs;
-  for (const why of warnings) tell({ event: 'warning', what: 'mwan3', why, todo: 'correct the file' });
+  for (const why of warnings)
+    tell({ event: 'warning', what: 'mwan3', why, todo: 'resteer check --mwan3 prints the plan' });
   return options.dryRun ? { ...plan, dryRun: true } : plan;
 }
 

@@ -69,8 +69,11 @@ export interface PlanRule {
    * a rule without a set stay, on whatever interface is online.
    */
   readonly failback?: OnChange;
-  /** Flows in its set are out of scope, whatever the rules behind it say; a missing set is no fault. */
-  readonly exempt?: true;
+  /**
+   * Flows in its set are out of scope, whatever the rules behind it say. Where it is 'optional', a set that is
+   * missing or cannot be asked is no fault.
+   */
+  readonly exempt?: 'required' | 'optional';
   /** Whether the set is listed to notice new elements; undefined lets its size and timeouts decide. */
   readonly watch?: boolean;
 }

@@ -7,7 +7,7 @@ export function tellSetState(warnings: Warnings, rule: PlanRule, state: SetState
   const what = `rule ${rule.name}`;
   warnings.mended(what);
   // which of the names that exemptions have had are there depends on the firewall's version
-  if (rule.exempt) return;
+  if (rule.exempt === 'optional') return;
   if (state.kind === 'missing') {
     warnings.warn(
       what,

@@ -41,7 +41,7 @@ export function plainRule(interfaces: readonly number[], more: Partial<PlanRule>
 
 /** A rule that puts the flows in its set out of scope. */
 export function exemptRule(more: Partial<PlanRule> = {}): PlanRule {
-  return rule([], { exempt: true, ...more });
+  return rule([], { exempt: 'required', ...more });
 }
 
 export function plan(interfaces: readonly PlanInterface[], rules: readonly PlanRule[]): Plan {

@@ -123,7 +123,7 @@ const verdicts: readonly [what: string, given: Given, expected: Record<string, u
   ],
   [
     'an exempting set in front',
-    { rules: [rule([], { name: 'hands-off', exempt: true }), rule([1])], answers: [HIT, HIT] },
+    { rules: [rule([], { name: 'hands-off', exempt: 'required' }), rule([1])], answers: [HIT, HIT] },
     { verdict: 'ignored', reason: 'exempt-destination', decidedBy: 'hands-off', action: 'none' },
   ],
   ['unmarked', { mark: 0x1 }, { verdict: 'ignored', reason: 'unmarked', interface: null }],

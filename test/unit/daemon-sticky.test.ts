@@ -100,7 +100,7 @@ test('nobody is let go for a flow that is not reset', async () => {
 
 test('plain and exempt rules at work: taken, moved off a dead uplink, left alone', async () => {
   const rules = [
-    rule([], { name: 'exempt', set: 'exempt', exempt: true }),
+    rule([], { name: 'exempt', set: 'exempt', exempt: 'required' }),
     rule([0], { name: 'mail', set: null, match: [], destinationPorts: [{ from: 25, to: 25 }] }),
     rule([0], { name: 'app' }),
   ];
@@ -130,6 +130,19 @@ test('plain and exempt rules at work: taken, moved off a dead uplink, left alone
       ['app', 'set'],
       ['mail', null],
     ],
+  );
+});
+
+test('a missing exempt set is told of unless it is optional', async () => {
+  const rules = [
+    rule([], { name: 'mine', set: 'mine', exempt: 'required' }),
+    rule([], { name: 'theirs', set: 'theirs', exempt: 'optional' }),
+    rule([0]),
+  ];
+  const bench = await EngineBench.open(twoWans({ rules }));
+  assert.equal(
+    bench.events('warning').map(({ what, why }) => `${what}: ${why}`),
+    ['rule mine: there is no set mine'],
   );
 });
 

@@ -15,12 +15,14 @@ const kinds = ['connected', 'custom', 'dynamic'];
 /** mwan3's own exempt sets, and others that the user names, as rules before all others. */
 export function exemptRules(others: readonly string[]): PlanRule[] {
   return [
-    ...ends.flatMap(([ending, family]) => kinds.map((kind) => exemptRule(`mwan3_${kind}_${ending}`, family))),
-    ...others.map((set) => exemptRule(set)),
+    ...ends.flatMap(([ending, family]) =>
+      kinds.map((kind) => exemptRule(`mwan3_${kind}_${ending}`, 'optional', family)),
+    ),
+    ...others.map((set) => exemptRule(set, 'required')),
   ];
 }
 
-function exemptRule(set: string, family?: Family): PlanRule {
+function exemptRule(set: string, exempt: PlanRule['exempt'] & string, family?: Family): PlanRule {
   return {
     name: set,
     set,
@@ -34,6 +36,6 @@ function exemptRule(set: string, family?: Family): PlanRule {
     policy: null,
     sticky: null,
     watch: false,
-    exempt: true,
+    exempt,
   };
 }
