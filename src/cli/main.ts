@@ -1,6 +1,7 @@
 // first, since node:ffi warns when it is loaded
 import './quietFfi.ts';
 import { EXIT } from './io.ts';
+import { asCalled } from './multicall.ts';
 import { run } from './run.ts';
 
 // whoever reads our output may stop reading: `resteer ... | head`
@@ -9,6 +10,6 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 });
 
 // the exit code is set and not forced, so that what a pipe has not taken yet is still written
-run(process.argv.slice(2), process).then((code) => {
+run(asCalled(process.argv[1], process.argv.slice(2)), process).then((code) => {
   process.exitCode = code;
 });

@@ -148,6 +148,19 @@ export class FlowView {
     return attribute < TABLE_SIZE && (this.present & (1 << attribute)) !== 0;
   }
 
+  /** The buffer that the message stands in, for readers of what has no getter of its own. */
+  get buffer(): Uint8Array {
+    return this.bytes;
+  }
+  /** Where the payload of an attribute (CTA) begins in `buffer`; 0 where the message lacks it. */
+  payloadStart(attribute: number): number {
+    return this.has(attribute) ? this.at[attribute]! : 0;
+  }
+  /** Where a payload ends, by where it begins. */
+  payloadEnd(start: number): number {
+    return this.stop(start);
+  }
+
   /**
    * The whole message as an object of its own. Fields that it lacks are undefined.
    * @throws DecodeError where any attribute is malformed.

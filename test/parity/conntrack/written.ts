@@ -1,0 +1,521 @@
+import { splitWords } from '../../../src/cli/conntrack/loadFile.ts';
+import type { ParityCase } from '../tool.ts';
+
+/** Command lines one a line; words with spaces stand in quotes. */
+const same = `
+-L
+-L conntrack
+-L c
+-L dying
+-L unconfirmed
+-L expect
+-L e
+-L x
+-L ""
+-L -f ipv4
+-L -f ipv6
+-L -f ipv4foo
+-L -f ip
+-L -f inet
+--dump
+--dump conntrack
+--dump expect
+--dump=expect
+-Lexpect
+--du
+--d
+--c
+--cou
+--count
+--counter
+--stat
+--stats
+--sta
+--s 10.0.0.1 -L
+--src 10.0.0.1 -L
+--orig-s 10.0.0.1 -L
+--proto tcp -L
+-L --proto=tcp
+-L --protonum=tcp --dport=443
+-Lp tcp
+-L -ptcp --dport 443
+-zL
+-L -z
+-L -z -p tcp
+-L -z dying
+-C
+-C expect
+-C conntrack
+-C dying
+-S
+-S expect
+-V
+--version
+-V -L
+-L -L
+-L -G
+-h
+-h -p tcp
+-h -p udp
+-h -p udplite
+-h -p sctp
+-h -p dccp
+-h -p icmp
+-h -p icmpv6
+-h -p gre
+-h -p esp
+-h -p 50
+-h -p 254
+-h -p nosuch
+-h -s 10.0.0.1
+-X
+-LX
+-XL
+--nosuch
+--nosuch=1
+-L --nosuch
+-L -s
+-L --src
+-L -p
+-s
+-L -s 10.0.0.2
+-L -s 10.0.0.0/24
+-L -s 10.0.0.0/30
+-L -s 10.0.0.1/32
+-L -s 10.0.0.1/0
+-L -s 10.0.0.1/33
+-L -s 10.0.0.1/-1
+-L -s 10.0.0.1/x
+-L -s 10.0.0.1/24x
+-L -s 10.0.0.1/
+-L -s 10.2
+-L -s 0x0a000002
+-L -s 012.0.0.2
+-L -s 10.0.0.256
+-L -s 10.0.0.1.1
+-L -s nosuch
+-L -s ""
+-L -s 10.0.0.2 --mask-src 255.0.0.0
+-L -s 10.0.0.2 --mask-src 0.0.0.255
+-L --mask-src 255.0.0.0
+-L --mask-src 255.0.0.0 -f ipv4
+-L --mask-dst 255.0.0.0
+-L --mask-src 255.0.0.0/8
+-L -d 10.0.1.1 --mask-dst 255.255.0.0
+-L -d 10.0.1.0/24
+-L -d 10.0.1.1 -s 10.0.0.0/29
+-L -s 2001:db8::1
+-L -s 2001:db8::/32
+-L -s 2001:db8::/127
+-L -s 2001:db8::2/128
+-L -s 2001:db8::/129
+-L -s ::/0
+-L -d ::ffff:10.0.0.1
+-L -s 2001:db8::1 -d 10.0.0.1
+-L -s 10.0.0.1 -f ipv6
+-L -f ipv6 -s 10.0.0.1
+-L -r 10.0.1.1
+-L -r 192.168.7.7
+-L -r 192.168.7.0/24
+-L -q 203.0.113.5
+-L -q 203.0.113.5/32
+-L -q 10.0.0.2
+-L -r 2001:db8:1::1
+-L -p tcp
+-L -p TCP
+-L -p 6
+-L -p 0x6
+-L -p 06
+-L -p 17
+-L -p udp
+-L -p udplite
+-L -p UDPLite
+-L -p 136
+-L -p sctp
+-L -p dccp
+-L -p gre
+-L -p icmp
+-L -p icmpv6
+-L -p ipv6-icmp
+-L -p esp
+-L -p ESP
+-L -p 50
+-L -p 253
+-L -p 89
+-L -p ospf
+-L -p ip
+-L -p 256
+-L -p -1
+-L -p nosuch
+-L -p 6x
+-L -p tcp --sport 1001
+-L -p tcp --orig-port-src 1001
+-L -p tcp --dport 443
+-L -p tcp --orig-port-dst 443
+-L -p tcp --reply-port-src 80
+-L -p tcp --reply-port-dst 1004
+-L -p tcp --dport 443 --sport 1002
+-L -p tcp --state ESTABLISHED
+-L -p tcp --state LISTEN
+-L -p tcp --state established
+-L -p tcp --state NOSUCH
+-L -p tcp --st ESTABLISHED
+-L -p tcp --stat ESTABLISHED
+-L -p tcp --mask-port-src 1
+-L -p tcp --tuple-port-src 1
+-L -p udp --dport 53
+-L -p udp --state ESTABLISHED
+-L --sport 1001
+-L --sport 1001 -p tcp
+-L -p sctp --state ESTABLISHED
+-L -p sctp --state established
+-L -p sctp --orig-vtag 5
+-L -p sctp --sport 2006
+-L -p dccp --state OPEN
+-L -p dccp --state NOSUCH
+-L -p dccp --role client
+-L -p icmp --icmp-type 8
+-L -p icmp --icmp-type 0
+-L -p icmp --icmp-code 0
+-L -p icmp --icmp-id 77
+-L -p icmp --icmp-id 78
+-L -p icmpv6 --icmpv6-id 9
+-L -p icmpv6 --icmp-id 9
+-L -p udplite --dport 5004
+-L -p esp --sport 1
+-L -p tcp -p udp --dport 53
+-L -m 1
+-L -m 0x1
+-L -m 01
+-L -m 0
+-L -m 0x202
+-L -m 2/0xff
+-L -m 0x200/0x200
+-L -m 0/0
+-L -m 0/1
+-L -m 0xffffffff
+-L -m 4294967295
+-L -m 0x10/0x0f
+-L -u ASSURED
+-L -u assured
+-L -u a
+-L -u SEEN_REPLY
+-L -u SEEN_REPLY,ASSURED
+-L -u UNSET
+-L -u FIXED_TIMEOUT
+-L -u EXPECTED
+-L -u OFFLOAD
+-L -u HW_OFFLOAD
+-L -u UNREPLIED
+-L -u !ASSURED
+-L -u !SEEN_REPLY
+-L -u !UNSET
+-L -u SRC_NAT
+-L -u DST_NAT
+-L -u SR
+-L -u NOSUCH
+-L -u ,
+-L -u ASSURED,
+-L -u ,ASSURED
+-L -u !
+-L -u ""
+-L -n
+-L -g
+-L -j
+-L -n 203.0.113.5
+-L -n 203.0.113.6
+-L -n 203.0.113.5:1005
+-L -g 192.168.9.9
+-L -g 192.168.9.9:8443
+-L -g 192.168.9.9:8444
+-L -g 192.168.9.9:99999
+-L -g 192.168.9.9:
+-L -g 192.168.9.9:x
+-L -n 203.0.113.5/24
+-L -n nosuch
+-L -n [2001:db8::1
+-L -n []
+-L -n []:1
+-L -n [2001:db8::1]
+-L -n [2001:db8::1]:
+-L -n [2001:db8::1]:x
+-L -n -g
+-L -n -j
+-L -g -j
+-L --src-nat 203.0.113.5
+-L --src-nat=203.0.113.5
+-L --dst-nat
+-L --any-nat
+-L -w 5
+-L -w 0
+-L -w 7
+-L -w 99
+-L -w 65535
+-L --zone 5
+-L --orig-zone 7
+-L --orig-zone 0
+-L --orig-zone 8
+-L --reply-zone 8
+-L --reply-zone 7
+-L -c 5
+-L -i 5
+-L --id 5
+-L -t 5
+-L -e NEW
+-L -b 5
+-L -a 5
+-L --nat-range 5
+-L --tuple-src 10.0.0.1
+-L -o xml
+-L -o XML
+-L -o x
+-L -o extended
+-L -o id
+-L -o ktimestamp
+-L -o timestamp
+-L -o save
+-L -o userspace
+-L -o extended,id
+-L -o extended,id,ktimestamp,timestamp
+-L -o xml,extended,id,timestamp,ktimestamp
+-L -o save,userspace
+-L -o save,xml
+-L -o save,id
+-L -o nosuch
+-L -o ,
+-L -o xml -f ipv6
+-L -o xml -p icmp
+-L -o xml -s 99.99.99.99
+-L -o xml dying
+-L -o s
+-L expect -o xml
+-L expect -o timestamp
+-L expect -f ipv6
+-L expect -s 10.0.0.1
+-L expect -p tcp
+-L expect -o save
+-L extra
+-L -f ipv4 extra
+-L -- extra
+-- -L
+-G
+-G -p tcp
+-G -p tcp -s 10.0.0.2
+-G -p tcp -s 10.0.0.2 -d 10.0.1.1
+-G -p tcp -s 10.0.0.2 -d 10.0.1.1 --sport 1002
+-G -p tcp -s 10.0.0.2 -d 10.0.1.1 --sport 1002 --dport 443
+-G -p tcp -s 10.0.0.2 -d 10.0.1.1 --sport 1002 --dport 443 -o extended
+-G -p tcp -s 10.0.0.2 -d 10.0.1.1 --sport 1002 --dport 443 -o xml
+-G -p tcp -s 10.0.0.2 -d 10.0.1.1 --sport 1002 --dport 443 -o save
+-G -p tcp -s 10.0.0.2 -d 10.0.1.1 --sport 1002 --dport 443 --state ESTABLISHED
+-G -p tcp -s 10.0.0.2 -d 10.0.1.1 --sport 1002 --dport 443 --state CLOSE
+-G -p tcp -s 10.0.0.2 -d 10.0.1.1 --sport 1002 --dport 443 -i 5
+-G -p tcp -s 10.0.0.2 -d 10.0.1.1 --sport 1002 --dport 443 -m 1
+-G -p tcp -s 10.0.0.2 -d 10.0.1.1 --sport 1002 --dport 444
+-G -p tcp -r 10.0.1.1 -q 10.0.0.2 --reply-port-src 443 --reply-port-dst 1002
+-G -p tcp -r 10.0.1.1 -q 10.0.0.2 --sport 1002 --dport 443
+-G -p tcp -r 10.0.1.1
+-G -p tcp -s 10.0.1.1 -d 10.0.0.2 --sport 443 --dport 1002
+-G -p udp -s 10.0.0.7 -d 10.0.1.1 --sport 2001 --dport 53
+-G -p udp -s 10.0.0.8 -d 10.0.1.1 --sport 2002 --dport 53
+-G -p udp -s 10.0.0.8 -d 10.0.1.1 --sport 2002 --dport 53 -w 5
+-G -p icmp -s 10.0.0.15 -d 10.0.1.1 --icmp-type 8 --icmp-code 0 --icmp-id 77
+-G -p icmp -s 10.0.0.15 -d 10.0.1.1 --icmp-type 8 --icmp-code 0
+-G -p icmp -s 10.0.0.15 -d 10.0.1.1
+-G -p icmpv6 -s 2001:db8::3 -d ::ffff:10.0.0.1 --icmpv6-type 128 --icmpv6-code 0 --icmpv6-id 9
+-G -p gre -s 10.0.0.14 -d 10.0.1.1 --srckey 16 --dstkey 0x11
+-G -p sctp -s 10.0.0.12 -d 10.0.1.1 --sport 2006 --dport 3868
+-G -p udplite -s 10.0.0.11 -d 10.0.1.1 --sport 2005 --dport 5004
+-G -p 253 -s 10.0.0.17 -d 10.0.1.1
+-G -p esp -s 10.0.0.16 -d 10.0.1.1
+-G -p udp -s 2001:db8::2 -d 2001:db8:1::2 --sport 3002 --dport 53
+-G dying -p tcp
+-G expect -p tcp
+-G expect -p tcp -s 10.0.0.2 -d 10.0.1.1 --sport 1 --dport 2
+-G expect -p udp -s 10.0.0.2 -d 10.0.1.1 --sport 1 --dport 2 --reply-port-src 3 --reply-port-dst 4
+-I
+-I -p tcp
+-I -p tcp -t 100
+-I -p tcp -t 100 -s 1.1.1.1
+-I -p tcp -t 100 -s 1.1.1.1 -d 2.2.2.2
+-I -p tcp -t 100 -s 1.1.1.1 -d 2.2.2.2 --sport 1 --dport 2
+-I -p tcp -t 100 -s 1.1.1.1 -d 2.2.2.2 --sport 1 --state NONE
+-I -p tcp -t 100 -s 1.1.1.1 -d 2.2.2.2 --sport 1 --dport 2 --state ESTABLISHED
+-I -p tcp -t 100 -s 1.1.1.1 -d 2.2.2.2 --sport 1 --dport 2 --state TIME_WAIT -u ASSURED
+-I -p tcp -t 100 -s 1.1.1.1 -d 2.2.2.2 --sport 1 --dport 2 --state ESTABLISHED -u SEEN_REPLY,ASSURED -m 5
+-I -p tcp -t 100 -s 1.1.1.1 -d 2.2.2.2 --sport 1 --dport 2 --state ESTABLISHED -m 0x1ff/0xff
+-I -p tcp -t 100 -s 1.1.1.1 -d 2.2.2.2 --sport 1 --dport 2 --state ESTABLISHED -u FIXED_TIMEOUT
+-I -p tcp -t 100 -s 1.1.1.1 -d 2.2.2.2 --sport 1 --dport 2 --state ESTABLISHED -u EXPECTED
+-I -p tcp -t 100 -s 1.1.1.1 -d 2.2.2.2 --sport 1 --dport 2 --state ESTABLISHED -u OFFLOAD
+-I -p tcp -t 0 -s 1.1.1.1 -d 2.2.2.2 --sport 1 --dport 2 --state ESTABLISHED
+-I -p tcp -t 4294967295 -s 1.1.1.1 -d 2.2.2.2 --sport 1 --dport 2 --state ESTABLISHED
+-I -p tcp -t 1000 -r 1.1.1.1 -q 2.2.2.2 --reply-port-src 1 --reply-port-dst 2 --state ESTABLISHED
+-I -p tcp -t 1000 -s 1.1.1.1 -d 2.2.2.2 -r 3.3.3.3 -q 4.4.4.4 --sport 1 --dport 2 --reply-port-src 3 --reply-port-dst 4 --state ESTABLISHED
+-I -p tcp -t 1000 -s 1.1.1.1 -d 2.2.2.2 -r 3.3.3.3 -q 4.4.4.4 --sport 1 --dport 2 --state ESTABLISHED
+-I -p tcp -t 1000 -s 1.1.1.1 -d 2.2.2.2 -n 9.9.9.9 --sport 1 --dport 2 --state ESTABLISHED
+-I -p tcp -t 1000 -s 1.1.1.1 -d 2.2.2.2 -g 9.9.9.9:99 --sport 1 --dport 2 --state ESTABLISHED
+-I -p tcp -t 1000 -s 1.1.1.1 -d 2.2.2.2 -n 8.8.8.8 -g 9.9.9.9 --sport 1 --dport 2 --state ESTABLISHED
+-I -p tcp -t 1000 -s 1.1.1.1 -d 2.2.2.2 -n --sport 1 --dport 2 --state ESTABLISHED
+-I -p tcp -t 1000 -s 1.1.1.1 -d 2.2.2.2 -j 8.8.8.8 --sport 1 --dport 2 --state ESTABLISHED
+-I -p tcp -t 1000 -s 10.0.0.2 -d 10.0.1.1 --sport 1002 --dport 443 --state ESTABLISHED
+-A -p tcp -t 1000 -s 10.0.0.2 -d 10.0.1.1 --sport 1002 --dport 443 --state ESTABLISHED
+-A -p tcp -t 1000 -s 1.1.1.1 -d 2.2.2.2 --sport 1 --dport 2 --state ESTABLISHED -w 9
+-A expect
+-I -p udp -t 1000 -s 1.1.1.1 -d 2.2.2.2 --sport 1 --dport 2
+-I -p udp -t 1000 -s 1.1.1.1/24 -d 2.2.2.2 --sport 1 --dport 2
+-I -p udp -t 1000 -s 1.1.1.1 -d 2.2.2.2 --sport 1 --dport 2 -w 9
+-I -p udp -t 1000 -s 1.1.1.1 -d 2.2.2.2 --sport 1 --dport 2 --orig-zone 9
+-I -p udp -t 1000 -s 1.1.1.1 -d 2.2.2.2 --sport 1 --dport 2 --reply-zone 9
+-I -p udp -t 1000 -s 1.1.1.1 -d 2.2.2.2 --sport 1 --dport 2 --reply-zone 9 --orig-zone 8
+-I -p udp -t 1000 -s 1.1.1.1 -d 2.2.2.2 --sport 1 --dport 2 -w 4 --orig-zone 8
+-I -p udp -t 1000 -s 2001:db8::9 -d 2001:db8::8 --sport 1 --dport 2
+-I -p udp -t 1000 -s 2001:db8::9 -d 2001:db8::8 --sport 1 --dport 2 -n 2001:db8::7
+-I -p udp -t 1000 -s 2001:db8::9 -d 2001:db8::8 --sport 1 --dport 2 -n [2001:db8::7]:99
+-I -p udp -t 1000 -s 2001:db8::9 -d 2.2.2.2 --sport 1 --dport 2
+-I -p udp -t 1000 -f ipv6 -s 1.1.1.1 -d 2.2.2.2 --sport 1 --dport 2
+-I -p udplite -t 1000 -s 1.1.1.1 -d 2.2.2.2 --sport 1 --dport 2
+-I -p sctp -t 1000 -s 1.1.1.1 -d 2.2.2.2 --sport 1 --dport 2 --state ESTABLISHED
+-I -p sctp -t 1000 -s 1.1.1.1 -d 2.2.2.2 --sport 1 --dport 2 --state ESTABLISHED --orig-vtag 1 --reply-vtag 2
+-I -p dccp -t 1000 -s 1.1.1.1 -d 2.2.2.2 --sport 1 --dport 2 --state OPEN --role client
+-I -p dccp -t 1000 -s 1.1.1.1 -d 2.2.2.2 --sport 1 --dport 2 --state OPEN --role s
+-I -p dccp -t 1000 -s 1.1.1.1 -d 2.2.2.2 --sport 1 --dport 2 --state OPEN --role boss
+-I -p dccp -t 1000 -s 1.1.1.1 -d 2.2.2.2 --sport 1 --dport 2 --state OPEN
+-I -p gre -t 1000 -s 1.1.1.1 -d 2.2.2.2 --srckey 1 --dstkey 0x2
+-I -p gre -t 1000 -s 1.1.1.1 -d 2.2.2.2 --orig-key-src 1 --orig-key-dst 2
+-I -p gre -t 1000 -s 1.1.1.1 -d 2.2.2.2 --srckey 1
+-I -p gre -t 1000 -s 1.1.1.1 -d 2.2.2.2 --reply-key-src 1
+-I -p icmp -t 1000 -s 1.1.1.1 -d 2.2.2.2 --icmp-type 8 --icmp-code 0 --icmp-id 1
+-I -p icmp -t 1000 -s 1.1.1.1 -d 2.2.2.2 --icmp-type 8 --icmp-code 0
+-I -p icmp -t 1000 -s 1.1.1.1 -d 2.2.2.2 --icmp-type 3 --icmp-code 0
+-I -p icmp -t 1000 -s 1.1.1.1 -d 2.2.2.2 --icmp-type 13 --icmp-code 0
+-I -p icmp -t 1000 -s 1.1.1.1 -d 2.2.2.2 --icmp-type 8
+-I -p icmp -t 1000 -s 1.1.1.1 -d 2.2.2.2 -r 3.3.3.3 -q 4.4.4.4 --icmp-type 8 --icmp-code 0
+-I -p icmp -t 1000 -r 3.3.3.3 -q 4.4.4.4 --icmp-type 8 --icmp-code 0
+-I -p icmpv6 -t 1000 -s 2001:db8::9 -d 2001:db8::8 --icmpv6-type 128 --icmpv6-code 0 --icmpv6-id 5
+-I -p icmpv6 -t 1000 -s 2001:db8::9 -d 2001:db8::8 --icmpv6-type 1 --icmpv6-code 0
+-I -p esp -t 1000 -s 1.1.1.1 -d 2.2.2.2
+-I -p 253 -t 1000 -s 1.1.1.1 -d 2.2.2.2
+-I -p 253 -t 1000 -s 1.1.1.1 -d 2.2.2.2 -r 3.3.3.3 -q 4.4.4.4
+-I -p 253 -t 1000 -r 3.3.3.3 -q 4.4.4.4
+-I -p 0 -t 1000 -s 1.1.1.1 -d 2.2.2.2
+-I -p udp -t 1000 -s 1.1.1.1 -d 2.2.2.2 --sport 1 --dport 2 -c 7
+-I -p udp -t 1000 -s 1.1.1.1 -d 2.2.2.2 --sport 1 --dport 2 -o xml
+-I -p udp -t 1000 -s 1.1.1.1 -d 2.2.2.2 --sport 1 --dport 2 extra
+-I dying
+-D
+-D -s 10.0.0.2
+-D -s 10.0.0.0/29
+-D -s 99.9.9.9
+-D -d 10.0.1.1 -p tcp
+-D -p tcp --dport 443
+-D -p tcp --state ESTABLISHED
+-D -p udp
+-D -p icmp --icmp-type 8
+-D -m 1
+-D -m 0x200/0x200
+-D -u ASSURED
+-D -f ipv6
+-D -f ipv4
+-D -n
+-D -n 203.0.113.5
+-D -g 192.168.9.9:8443
+-D -w 5
+-D -w 5 -o xml
+-D -s 10.0.0.2 -o extended
+-D -s 10.0.0.2 -o id
+-D -s 10.0.0.2 -o save
+-D -s 10.0.0.2 -o xml
+-D -s 10.0.0.2 -o labels,timestamp,ktimestamp
+-D --orig-zone 7
+-D --reply-zone 8
+-D -i 5
+-D -r 192.168.7.7
+-D -q 203.0.113.5
+-D -s 2001:db8::/32
+-D -d ff02::fb
+-D dying
+-D expect
+-D expect -p tcp -s 10.0.0.2 -d 10.0.1.1 --sport 1 --dport 2
+-D expect -p tcp -s 10.0.0.2 -d 10.0.1.1 --sport 1 --dport 2 --reply-port-src 1 --reply-port-dst 2
+-D -z
+-U
+-U expect
+-U -s 10.0.0.2 -m 9
+-U -s 10.0.0.2 -m 1
+-U -s 10.0.0.2 -m 8/0xff
+-U -s 10.0.0.1 -u ASSURED
+-U -s 10.0.0.1 -u ASSURED,SEEN_REPLY
+-U -s 10.0.0.1 -t 5000
+-U -s 10.0.0.1 -p tcp --state ESTABLISHED
+-U -s 10.0.0.1 -u FIXED_TIMEOUT
+-U -s 10.0.0.1 -u UNSET
+-U -s 10.0.0.2 -m 9 -o extended
+-U -s 10.0.0.2 -m 9 -o xml
+-U -s 99.9.9.9 -m 9
+-U -s 10.0.0.14 -m 9
+-U -s 10.0.0.15 -m 9
+-U -s 10.0.0.12 -m 9
+-U -s 2001:db8::2 -m 9
+-U -i 5 -m 9
+-U -p tcp -s 10.0.0.2 --dport 443 -m 0xffffffff
+-U -p tcp -s 10.0.0.2 --dport 444 -m 0xffffffff
+-U -n 203.0.113.5 -m 9
+-U -z
+-F
+-F conntrack
+-F expect
+-F dying
+-F -p tcp
+-F -s 10.0.0.1
+-F -f ipx
+-E dying
+-E -p nosuch
+-E -e NOSUCH
+-E -t 5
+-E expect -p tcp
+-R
+--load-file
+-R /nonexistent/file
+-I expect
+-I expect -p tcp -t 100 -s 1.1.1.1 -d 2.2.2.2 --sport 1 --dport 2
+-I expect -p tcp -t 100 -s 1.1.1.1 -d 2.2.2.2 --sport 1 --dport 2 --tuple-src 1.1.1.1 --tuple-dst 2.2.2.2 --mask-src 255.255.255.255 --mask-dst 255.255.255.255
+-I expect -p udp -t 100 -s 1.1.1.1 -d 2.2.2.2 --sport 1 --dport 2 --tuple-src 1.1.1.1 --tuple-dst 2.2.2.2 --mask-src 255.255.255.255 --mask-dst 255.255.255.255 --tuple-port-src 3 --tuple-port-dst 4 --mask-port-src 0 --mask-port-dst 65535
+`;
+
+/** Lines for -R -: files by what goes in. */
+const files: readonly string[] = [
+  '',
+  '\n',
+  '# a comment\n',
+  '   \t# a comment\n\n-F\n',
+  '-F\n',
+  '-F',
+  '-L\n',
+  '-S\n',
+  '-E expect\n',
+  '-I expect -p tcp -t 9 -s 1.1.1.1 -d 2.2.2.2 --sport 1 --dport 2 --tuple-src 1.1.1.1 --tuple-dst 2.2.2.2 --mask-src 1.1.1.1 --mask-dst 1.1.1.1 --tuple-port-src 1 --tuple-port-dst 1 --mask-port-src 1 --mask-port-dst 1\n',
+  '-s 10.0.0.1\n',
+  '-X\n',
+  '-A -t 1000 -s 1.1.1.1 -d 2.2.2.2 -p udp --sport 1 --dport 2\n',
+  '-A -t 1000 -s 1.1.1.1 -d 2.2.2.2 -p udp --sport 1 --dport 2\n-A -t 1000 -s 1.1.1.1 -d 2.2.2.2 -p udp --sport 1 --dport 2\n',
+  '-I -t 1000 -s 1.1.1.1 -d 2.2.2.2 -p udp --sport 1 --dport 2\n-I -t 1000 -s 1.1.1.1 -d 2.2.2.2 -p udp --sport 1 --dport 2\n',
+  '-A -t 1000 -s 1.1.1.1 -d 2.2.2.2 -p udp --sport 1 --dport 2\n-X\n',
+  '-A -t 1000 -s 1.1.1.1 -d 2.2.2.2 -p udp --sport 1 --dport 2\n-L\n',
+  '-D -s 10.0.0.2\n',
+  '-D -s 99.0.0.2\n',
+  '-D -s 10.0.0.2\n-A -t 1000 -s 10.0.0.2 -d 2.2.2.2 -p udp --sport 1 --dport 2\n-D -d 10.0.1.2\n',
+  '-U -s 10.0.0.2 -m 77\n',
+  '  -A  -t "1000" -s\t1.1.1.1 -d 2.2.2.2 -p "udp" --sport 1 --dport 2  \n',
+  '-A -t 1000 -s 1.1.1.1 -d 2.2.2.2 -p udp --sport "1"x --dport 2\n',
+  '-A -t 1000 -s 1.1.1.1 -d 2.2.2.2 -p "u\\dp" --sport 1 --dport 2\n',
+];
+
+export const writtenCases: readonly ParityCase[] = [
+  { args: [] },
+  ...same
+    .split('\n')
+    .map(splitWords)
+    .filter((words) => words !== undefined)
+    .map((args): ParityCase => ({ args })),
+  ...files.map((input): ParityCase => ({ args: ['-R', '-'], input })),
+];
