@@ -127,7 +127,8 @@ function readIcmp(reading: Reading, text: string, protocol: number, family: numb
       : (['ICMPv6', AF.INET6, 'inet6'] as const);
   if (family !== wanted) {
     reading.report.syntax(`Protocol ${name} can be used with family ${inet} only`);
-    return true;
+    // in a restore file it crashes on that
+    return reading.report.line === 0;
   }
   const named = protocol === PROTOCOL.ICMP ? icmpNumber(text) : icmpv6Number(text);
   const value = named ?? readTypeAndCode(reading, text, name);
