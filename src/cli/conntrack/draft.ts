@@ -2,6 +2,7 @@ import { IP_CT_TCP_FLAG, IPPROTO, TCP_CONNTRACK } from '../../ctnetlink/constant
 import type { FlowAttributes } from '../../ctnetlink/flow.ts';
 import type { Tuple } from '../../ctnetlink/tuple.ts';
 import { formatAddress } from '../../nfnetlink/address.ts';
+import { readU32host, writeU32be } from '../../nfnetlink/bytes.ts';
 import { AF } from '../../nfnetlink/constants.ts';
 
 /** What the command line says of one direction. */
@@ -131,11 +132,23 @@ export function protocolInfoOf(draft: FlowDraft): FlowAttributes['protocolInfo']
   }
   if (sctpState !== undefined || originalVtag !== undefined || replyVtag !== undefined) {
     return {
-      sctp: { state: sctpState, verificationTagOriginal: originalVtag, verificationTagReply: replyVtag },
+      sctp: {
+        state: sctpState,
+        verificationTagOriginal: inHostOrder(originalVtag),
+        verificationTagReply: inHostOrder(replyVtag),
+      },
     };
   }
   if (dccpState === undefined && dccpRole === undefined) return undefined;
   return { dccp: { state: dccpState, role: dccpRole } };
+}
+
+/** conntrack(8) hands verification tags to the kernel in host order; see vtagOf(). */
+function inHostOrder(tag: number | undefined): number | undefined {
+  if (tag === undefined) return undefined;
+  const bytes = new Uint8Array(4);
+  writeU32be(bytes, 0, tag);
+  return readU32host(bytes, 0);
 }
 
 /** A translation as a request carries it; undefined where none was given. */

@@ -13,7 +13,7 @@ import {
 } from '../../ctnetlink/constants.ts';
 import type { FlowView } from '../../ctnetlink/flowView.ts';
 import { ATTRIBUTE_HEADER, align4, lengthOf, payloadEnd, typeOf } from '../../nfnetlink/attribute.ts';
-import { readU32be } from '../../nfnetlink/bytes.ts';
+import { readU32be, readU32host } from '../../nfnetlink/bytes.ts';
 import { AF } from '../../nfnetlink/constants.ts';
 
 /** What the lines of flows are made of and a view has no getter for: offsets into the view's buffer. */
@@ -88,12 +88,15 @@ const stateTypes = [
   [IPPROTO.DCCP, CTA_PROTOINFO.DCCP, CTA_PROTOINFO_DCCP.STATE],
 ] as const;
 
-/** SCTP's verification tag of a direction; undefined where the message tells none. */
+/**
+ * SCTP's verification tag of a direction; undefined where the message tells none. In host order, as
+ * conntrack(8) writes and reads it, so that what one of the two saves the other can load.
+ */
 export function vtagOf(view: FlowView, type: number): number | undefined {
   const nest = findIn(view, view.payloadStart(CTA.PROTOINFO), CTA_PROTOINFO.SCTP, 0);
   const at = findIn(view, nest, type, 4);
   if (at === 0) return undefined;
-  return readU32be(view.buffer, at);
+  return readU32host(view.buffer, at);
 }
 
 /** Text of an attribute inside a nest, without the zero at its end. */

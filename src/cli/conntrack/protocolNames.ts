@@ -17,7 +17,7 @@ export function findProtocol(text: string): ProtocolChoice | undefined {
   const listed = numberByName().get(text);
   // as conntrack(8): by a name from the file a protocol is without options, by its number with them
   if (listed !== undefined) return { number: listed, known: undefined };
-  if (!/^(0x[0-9a-f]+|[0-9]+)$/i.test(text)) return undefined;
+  if (!/^(0x[0-9a-f]+|0[0-7]*|[1-9][0-9]*)$/i.test(text)) return undefined;
   const number = /^0[0-7]+$/.test(text) ? Number.parseInt(text, 8) : Number(text);
   if (!(number <= MAX_PROTOCOL)) return undefined;
   return { number, known: PROTOCOLS.find((protocol) => protocol.number === number) };

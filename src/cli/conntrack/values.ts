@@ -19,9 +19,8 @@ export const LIMIT = { u8: 0xff, u16: 0xffff, u32: U32_MAX } as const;
  */
 export function parseNumber(text: string, max: number, option: string): number {
   const octal = /^0[0-7]+$/.test(text);
-  const value = /^(0x[0-9a-f]+|[0-9]+)$/i.test(text)
-    ? Number(octal ? `0o${text.slice(1)}` : text)
-    : Number.NaN;
+  const isNumber = octal || /^(0x[0-9a-f]+|0|[1-9][0-9]*)$/i.test(text);
+  const value = isNumber ? Number(octal ? `0o${text.slice(1)}` : text) : Number.NaN;
   return checkRange(value, text, max, option);
 }
 

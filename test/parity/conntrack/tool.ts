@@ -1,4 +1,5 @@
 import type { ParityCase, ParityTool, Step } from '../tool.ts';
+import { differenceShown, differingLines } from './differences.ts';
 import { generatedCases } from './generated.ts';
 import { writtenCases } from './written.ts';
 
@@ -36,8 +37,20 @@ export const conntrackTool: ParityTool = {
   state: [{ args: ['-L', '-o', 'extended'] }, { args: ['-L', 'expect'] }] satisfies Step[],
   mayChange: ({ args }: ParityCase) => args.some((word) => changing.test(word)),
   normalise,
-  cases: () => [...writtenCases, ...generatedCases()],
+  cases: allCases,
 };
+
+function allCases(): ParityCase[] {
+  const shown = differingLines().map((args): ParityCase => ({ args }));
+  const seen = new Set<string>();
+  return [...writtenCases, ...shown, ...generatedCases()].flatMap((each) => {
+    const key = JSON.stringify(each);
+    if (seen.has(key)) return [];
+    seen.add(key);
+    const differs = each.input === undefined ? differenceShown(each.args) : undefined;
+    return [differs === undefined ? each : { ...each, differs }];
+  });
+}
 
 /** A timeout counts down and is rounded up to the hundred that it began with. */
 const roundUp = (seconds: string) => String(Math.ceil(Number(seconds) / 100) * 100);
