@@ -96,7 +96,11 @@ export async function compare(scenario: Scenario, twin: string): Promise<Differe
     const [theirs, mine] = [runReal(twin, save).out, runReal(undefined, save).out];
     if (!same(theirs, mine)) note(line, 'sets', theirs, mine);
   }
-  for (const namespace of [twin, undefined]) runReal(namespace, { args: ['destroy'] });
+  for (const namespace of [twin, undefined]) {
+    // a list keeps its members
+    runReal(namespace, { args: ['flush'] });
+    runReal(namespace, { args: ['destroy'] });
+  }
   return differences;
 }
 

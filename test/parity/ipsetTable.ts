@@ -455,7 +455,7 @@ function elementScenarios(): Scenario[] {
         { args: ['add', 's', element] },
         { args: ['test', 's', element] },
         { args: ['-exist', 'add', 's', element] },
-        { args: ['list', 's', '-s'] },
+        { args: ['list', 's'] },
         { args: ['del', 's', element] },
         { args: ['del', 's', element] },
         { args: ['test', 's', element] },

@@ -21,10 +21,9 @@ export class Hosts {
    * @throws Pending where a name must be resolved first
    */
   addresses(text: string, family: number): Addresses {
-    if (family === AF.INET) {
-      const numeric = parseDotted(text);
-      if (numeric !== undefined) return numeric === false ? nowhere : [numeric];
-    }
+    const numeric = parseDotted(text);
+    if (numeric === false) return nowhere;
+    if (numeric) return family === AF.INET ? [numeric] : nowhere;
     if (text.includes(':')) {
       const bytes = family === AF.INET6 && !text.includes('%') ? parseIpv6(text) : undefined;
       return bytes ? [bytes] : nowhere;
@@ -57,6 +56,32 @@ export class Hosts {
 
 /** Digits and dots only: an address as inet_aton(3) reads it, false where it is none; undefined for others. */
 function parseDotted(text: string): Uint8Array | false | undefined {
+  return parseQuad(text) ?? parseAton(text);
+}
+
+/** Four plain decimal numbers: what nearly every address is. */
+function parseQuad(text: string): Uint8Array | undefined {
+  const bytes = new Uint8Array(4);
+  let index = 0;
+  let octet = -1;
+  for (let i = 0; i < text.length; i++) {
+    const digit = text.charCodeAt(i) - 48;
+    if (digit === -2 && octet !== -1 && index < 3) {
+      bytes[index++] = octet;
+      octet = -1;
+    } else if (digit >= 0 && digit <= 9 && octet !== 0) {
+      octet = octet === -1 ? digit : octet * 10 + digit;
+      if (octet > 255) return undefined;
+    } else {
+      return undefined;
+    }
+  }
+  if (index !== 3 || octet === -1) return undefined;
+  bytes[3] = octet;
+  return bytes;
+}
+
+function parseAton(text: string): Uint8Array | false | undefined {
   if (!/^\d[\d.]*$/.test(text) || text.endsWith('.')) return undefined;
   const parts = text.split('.');
   if (parts.length > 4) return false;

@@ -112,7 +112,7 @@ function takeOption(words: string[], at: number, spec: OptionSpec, context: Pars
   return false;
 }
 
-function withoutCommand(words: readonly string[], { console, settings }: ParserContext): ReadCommand {
+function withoutCommand(words: readonly string[], { console }: ParserContext): ReadCommand {
   if (console.isInteractive) {
     console.print('No command specified\n');
     return done;
@@ -120,7 +120,6 @@ function withoutCommand(words: readonly string[], { console, settings }: ParserC
   if (words[0] === '-') return { command: 'interactive' };
   const unknown = words.length > 0 ? `: unknown argument ${words[0]}` : '.';
   console.fail(`No command specified${unknown}`);
-  void settings;
   return failed;
 }
 
@@ -364,6 +363,16 @@ function checkNeeded(grammar: CommandGrammar, draft: Draft, console: Console): v
   if (keyword) console.fail(`Mandatory option \`${keywords[keyword.name].word}' is missing`);
 }
 
+/** Whether an element, without options, has what its type needs and nothing else. */
+export function isAllowed(draft: Draft, { needs, allows }: CommandGrammar): boolean {
+  for (const field of needs) if (draft[field] === undefined) return false;
+  for (const field of fields) {
+    if (draft[field] === undefined || allows.includes(field)) continue;
+    if (field !== 'cidr' || !allows.includes('ipTo')) return false;
+  }
+  return true;
+}
+
 const forms: Partial<Record<Field, string>> = {
   cidr: 'IP/CIDR range',
   ipTo: 'FROM-TO IP range',
@@ -384,7 +393,6 @@ function checkAllowed(
     if (draft[field] === undefined || grammar.allows.includes(field)) continue;
     if (field === 'cidr' && grammar.allows.includes('ipTo')) continue;
     if (command === IPSET_CMD.CREATE && !createFields.has(field)) continue;
-    // the old name of the list's set is an option of its own
     const form = forms[field];
     const bug = "It's a bug, please report the problem.";
     if (form !== undefined) {

@@ -16,14 +16,15 @@ import { COMMAND } from './commands.ts';
 import { Console, IPSET_VERSION } from './console.ts';
 import type { Draft } from './draft.ts';
 import { draftElementText } from './draftText.ts';
+import { readElement } from './elementReader.ts';
 import { kernelErrorText } from './errorText.ts';
 import { Finish, IPSET_EXIT, Pending } from './finish.ts';
 import { Hosts } from './hosts.ts';
 import { type CachedSet, describeFailure, Kernel, type OpenRequester } from './kernel.ts';
-import { LONGEST_LINE, splitLine } from './line.ts';
+import { LONGEST_LINE, type SplitLine, splitLine } from './line.ts';
 import { fileSink, list, type Sink, streamSink } from './list.ts';
 import { NetworkDatabase } from './netdb.ts';
-import { type ParserContext, parseCommand } from './parser.ts';
+import { isAllowed, type ParserContext, parseCommand } from './parser.ts';
 import type { Reading } from './reading.ts';
 import { Report } from './report.ts';
 import { type Refusal, RestoreBatch } from './restoreBatch.ts';
@@ -293,16 +294,12 @@ export class Program {
     const { file } = this.#settings;
     let line = 0;
     try {
-      for await (const text of textLines(this.#input(file), LONGEST_LINE)) {
-        line++;
-        this.#report.line = line;
-        const trimmed = text.trimStart();
-        if (trimmed === '' || trimmed.startsWith('#')) continue;
-        if (trimmed === 'COMMIT\n' || trimmed === 'COMMIT\r\n') {
-          await this.#commit();
-          continue;
+      for await (const texts of textLines(this.#input(file), LONGEST_LINE)) {
+        for (const text of texts) {
+          this.#report.line = ++line;
+          const working = this.#restoreLine(text);
+          if (working) await working;
         }
-        await this.#textLine(trimmed);
       }
     } catch (error) {
       if (isOpenFailure(error)) throw new Finish(255);
@@ -312,13 +309,49 @@ export class Program {
     throw new Finish(IPSET_EXIT.DONE);
   }
 
+  /** Nothing is left to wait for where the line is an element that joins those that wait. */
+  #restoreLine(text: string): Promise<void> | undefined {
+    const trimmed = text.trimStart();
+    if (trimmed === '' || trimmed.startsWith('#')) return undefined;
+    if (trimmed === 'COMMIT\n' || trimmed === 'COMMIT\r\n') return this.#commit();
+    const words = splitLine(trimmed);
+    if (typeof words !== 'string' && this.#gatherAtOnce(words)) return undefined;
+    return this.#words(words);
+  }
+
+  /** The usual line of a restore file. @returns false, with nothing done, where it is another one */
+  #gatherAtOnce(words: readonly string[]): boolean {
+    const command = elementCommands.get(words[0]!);
+    const setName = words[1];
+    if (command === undefined || setName === undefined || words.length !== 3) return false;
+    const { report } = this.#reading;
+    const set = this.#sets.get(setName);
+    if (!set || report.severity > 0 || words[2]!.startsWith('-') || setName.startsWith('-')) return false;
+    if (!this.#batch.takes(command, setName)) return false;
+    const draft: Draft = { setName, type: set.type, family: set.family };
+    this.#reading.draft = draft;
+    let isRead = false;
+    try {
+      isRead = readElement(this.#reading, set.type.grammar, words[2]!);
+    } catch (error) {
+      if (!(error instanceof Pending)) throw error;
+    }
+    this.#reading.draft = {};
+    if (!isRead || report.severity > 0 || !isComplete(draft, command, set)) {
+      // read again below, where its faults are told
+      this.#console.discard();
+      report.reset();
+      return false;
+    }
+    return !this.#batch.add(command, draft, report.line, this.#settings.isExist);
+  }
+
   #input(file: string | undefined): Readable {
     return file === undefined ? this.#io.stdin : createReadStream(file);
   }
 
   /** One line of a restore file or of a conversation. */
-  async #textLine(text: string): Promise<void> {
-    const words = splitLine(text);
+  async #words(words: SplitLine): Promise<void> {
     try {
       if (words === 'too long') this.#console.fail('Line is too long to parse.');
       else if (words === 'open quote') this.#console.fail('Missing close quote!');
@@ -335,15 +368,27 @@ export class Program {
     const prompt = 'ipset> ';
     this.#console.print(prompt);
     this.#console.flush();
-    for await (const text of textLines(this.#io.stdin, LONGEST_LINE)) {
-      const trimmed = text.trimStart();
-      if (trimmed === '' || trimmed.startsWith('#')) this.#console.print(prompt);
-      else await this.#textLine(trimmed);
-      this.#console.print(prompt);
-      this.#console.flush();
+    for await (const texts of textLines(this.#io.stdin, LONGEST_LINE)) {
+      for (const text of texts) {
+        const trimmed = text.trimStart();
+        if (trimmed === '' || trimmed.startsWith('#')) this.#console.print(prompt);
+        else await this.#words(splitLine(trimmed));
+        this.#console.print(prompt);
+        this.#console.flush();
+      }
     }
     throw new Finish(IPSET_EXIT.DONE);
   }
+}
+
+const elementCommands = new Map<string, typeof IPSET_CMD.ADD | typeof IPSET_CMD.DEL>([
+  ['add', IPSET_CMD.ADD],
+  ['del', IPSET_CMD.DEL],
+]);
+
+/** Whether an element has what its type needs, and nothing else. */
+function isComplete(draft: Draft, command: number, { type }: CachedSet): boolean {
+  return isAllowed(draft, command === IPSET_CMD.ADD ? type.grammar.add : type.grammar.del);
 }
 
 const needsSet = new Set<number>([IPSET_CMD.CREATE, IPSET_CMD.ADD, IPSET_CMD.DEL, IPSET_CMD.TEST]);

@@ -1,28 +1,44 @@
-/** The number at an offset, in hexadecimal digits as strtol(3) reads it, and where it ends. */
-interface Scanned {
-  value: bigint;
-  end: number;
+// what the last scan found: its value, and where it ends
+let value = 0;
+let end = 0;
+
+// strtol(3) stops there; values beyond are equal
+const MOST = Number.MAX_SAFE_INTEGER;
+
+/** Reads the number at an offset, in hexadecimal digits, as strtol(3) does. @returns whether there is one */
+function scan(text: string, at: number): boolean {
+  let i = at;
+  while (isSpace(text.charCodeAt(i))) i++;
+  const sign = text.charCodeAt(i);
+  if (sign === 43 || sign === 45) i++;
+  const isPrefixed = text.charCodeAt(i) === 48 && (text.charCodeAt(i + 1) | 32) === 120;
+  if (isPrefixed && digit(text.charCodeAt(i + 2)) !== -1) i += 2;
+  const first = i;
+  value = 0;
+  for (let d = digit(text.charCodeAt(i)); d !== -1; d = digit(text.charCodeAt(++i))) {
+    value = Math.min(MOST, value * 16 + d);
+  }
+  end = i;
+  if (sign === 45) value = -value;
+  return i > first;
 }
 
-const number = /[ \t\n\v\f\r]*[+-]?(?:0[xX](?=[0-9a-fA-F]))?[0-9a-fA-F]+/y;
-const MOST = 0x7fffffffffffffffn;
+function isSpace(code: number): boolean {
+  return code === 32 || (code >= 9 && code <= 13);
+}
 
-function scan(text: string, at: number): Scanned | undefined {
-  number.lastIndex = at;
-  const match = number.exec(text);
-  if (!match) return undefined;
-  const digits = match[0].trim();
-  const unsigned = digits.replace(/^[+-]/, '').replace(/^0[xX]/, '');
-  let value = BigInt(`0x${unsigned}`);
-  if (value > MOST) value = MOST;
-  return { value: digits.startsWith('-') ? -value : value, end: number.lastIndex };
+/** The value of a hexadecimal digit, or -1. */
+function digit(code: number): number {
+  if (code >= 48 && code <= 57) return code - 48;
+  const letter = code | 32;
+  return letter >= 97 && letter <= 102 ? letter - 87 : -1;
 }
 
 /** How far a text goes without a colon or a comma. */
 function span(text: string, at: number): number {
-  let end = at;
-  while (end < text.length && text[end] !== ':' && text[end] !== ',') end++;
-  return end - at;
+  let i = at;
+  while (i < text.length && text[i] !== ':' && text[i] !== ',') i++;
+  return i - at;
 }
 
 function compareText(a: string, b: string): number {
@@ -44,9 +60,11 @@ function compareFrom(a: string, b: string, start: number): number {
   let y = start;
   let sign = 1;
   while (x < a.length && y < b.length) {
-    const left = scan(a, x);
-    const right = scan(b, y);
-    if (!left || !right) {
+    const isLeft = scan(a, x);
+    const [left, leftEnd] = [value, end];
+    const isRight = scan(b, y);
+    const [right, rightEnd] = [value, end];
+    if (!isLeft || !isRight) {
       const [n, m] = [span(a, x), span(b, y)];
       if (n === 0 && m === 0) return compareText(a.slice(x), b.slice(y));
       if (n !== m) return n < m ? -1 : 1;
@@ -57,14 +75,14 @@ function compareFrom(a: string, b: string, start: number): number {
       sign = 1;
       continue;
     }
-    if (left.value !== right.value) return sign * (left.value < right.value ? -1 : 1);
-    const [p, q] = [a[left.end], b[right.end]];
+    if (left !== right) return sign * (left < right ? -1 : 1);
+    const [p, q] = [a[leftEnd], b[rightEnd]];
     if (p === '/' || q === '/') {
       if (p === q) sign = -1;
       else return p === '/' ? 1 : -1;
     }
-    x = left.end + 1;
-    y = right.end + 1;
+    x = leftEnd + 1;
+    y = rightEnd + 1;
     if (a[x] === ':' || b[y] === ':') {
       if (a[x] !== b[y]) return a[x] === ':' ? -1 : 1;
       x++;
