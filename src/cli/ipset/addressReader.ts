@@ -1,15 +1,9 @@
 import { AF } from '../../nfnetlink/constants.ts';
 import { readCidr } from './numberReaders.ts';
-import type { Reader, Reading } from './reading.ts';
+import { type Reader, type Reading, settledFamily } from './reading.ts';
 import { findRange, findSeparator } from './separators.ts';
 
 type First = 'ip' | 'ip2';
-
-/** The family in force; IPv4 where nothing said it yet. */
-export function settledFamily({ draft }: Reading): number {
-  draft.family ||= AF.INET;
-  return draft.family;
-}
 
 /** An address, a network or a range. */
 export const readIp = (field: First): Reader => {

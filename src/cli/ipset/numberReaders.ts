@@ -1,7 +1,6 @@
 import { AF } from '../../nfnetlink/constants.ts';
-import { settledFamily } from './addressReader.ts';
 import { parseNumber, parseSmall } from './numbers.ts';
-import type { Reader, Reading } from './reading.ts';
+import { type Reader, type Reading, settledFamily } from './reading.ts';
 
 /** A number from `least` to `most`; undefined, with an error in the report, where it is none. */
 export function readNumber(

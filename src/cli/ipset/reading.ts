@@ -1,3 +1,4 @@
+import { AF } from '../../nfnetlink/constants.ts';
 import type { Draft } from './draft.ts';
 import type { Hosts } from './hosts.ts';
 import type { NetworkDatabase } from './netdb.ts';
@@ -16,3 +17,9 @@ export interface Reading {
 
 /** Reads one value into the draft. @returns false where it said in the report why it could not */
 export type Reader = (reading: Reading, text: string) => boolean;
+
+/** The family in force; IPv4 from now on, where nothing said it yet. */
+export function settledFamily({ draft }: Reading): number {
+  draft.family ||= AF.INET;
+  return draft.family;
+}
