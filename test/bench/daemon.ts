@@ -4,6 +4,7 @@ import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { askDaemon } from '../../src/daemon/controlClient.ts';
+import { ControlError } from '../../src/daemon/controlServer.ts';
 import type { DaemonStatus } from '../../src/daemon/status.ts';
 import { end, type Laboratory } from './laboratory.ts';
 import type { Runtime, Toolchain } from './toolchain.ts';
@@ -76,8 +77,20 @@ export class BenchDaemon {
     });
     closeSync(out);
     const daemon = new BenchDaemon(child, log, control);
-    await until('ready', () => daemon.lines().some(({ event }) => event === 'ready'));
+    await until('ready', () => daemon.#isReady());
     return daemon;
+  }
+
+  /** It answers once the first sweep is done; to read its log over and over would slow it down. */
+  async #isReady(): Promise<boolean> {
+    if (this.#child.exitCode !== null) throw new Error(`the daemon ended with ${this.#child.exitCode}`);
+    try {
+      await this.status();
+      return true;
+    } catch (error) {
+      if (error instanceof ControlError) return false;
+      throw error;
+    }
   }
 
   /** What it has logged so far. */

@@ -14,6 +14,7 @@ const REST_MS = 500;
 async function bare(lab: Laboratory, { node }: Runtime): Promise<number> {
   const child = lab.spawn(node, ['-e', 'setInterval(() => 1, 1e9)']);
   await delay(REST_MS);
+  await settled(child.pid!);
   const mb = rssMb(child.pid!);
   await end(child);
   return mb;

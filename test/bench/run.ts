@@ -14,7 +14,6 @@ import { daemonSweep } from './daemonSweep.ts';
 import { deletes } from './deletes.ts';
 import { dump } from './dump.ts';
 import { events } from './events.ts';
-import { ipsetCli } from './ipsetCli.ts';
 import { moderation } from './moderation.ts';
 import { formatTable } from './report.ts';
 import { median, passes, ratioOf } from './samples.ts';
@@ -30,7 +29,6 @@ const benchmarks: readonly Benchmark[] = [
   dump,
   sets,
   deletes,
-  ipsetCli,
   daemonEvents,
   daemonLatency,
   daemonSweep,
@@ -85,6 +83,8 @@ if (reason) {
 // so that namespaces, which go away with this process, do so also when it is interrupted
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
 
+// each namespace is removed at the exit
+process.setMaxListeners(0);
 const tools = await prepare();
 process.on('exit', () => tools.dispose());
 const rows: (Row | Skipped)[] = [];

@@ -1,6 +1,6 @@
 /** Makes flows without traffic: each is one ctnetlink message and causes one NEW event. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { encodeCreateFlow, encodeFlushTable } from '../../../src/ctnetlink/index.ts';
+import { ConntrackClient, encodeCreateFlow, encodeFlushTable } from '../../../src/ctnetlink/index.ts';
 import { openConnection } from '../../../src/nfnetlink/index.ts';
 import { openTransport } from '../../../src/nfnetlink/transport/select.ts';
 import type { FlowsWish } from '../laboratory.ts';
@@ -66,4 +66,8 @@ async function create(wish: FlowsWish): Promise<void> {
   }
 }
 
-serve({ create, flush: () => connection.acknowledge(encodeFlushTable()) });
+async function count(): Promise<number> {
+  return (await new ConntrackClient(connection).count()).entries ?? 0;
+}
+
+serve({ create, count, flush: () => connection.acknowledge(encodeFlushTable()) });
