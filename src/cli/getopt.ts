@@ -136,10 +136,16 @@ function isOption(word: string): boolean {
   return word.length > 1 && word.startsWith('-');
 }
 
-function readShortOptions(text: string): Map<string, HasArgument> {
+const knownShortOptions = new Map<string, ReadonlyMap<string, HasArgument>>();
+
+/** Read once for each text: a program that reads command lines from a file has the same for all. */
+function readShortOptions(text: string): ReadonlyMap<string, HasArgument> {
+  const known = knownShortOptions.get(text);
+  if (known) return known;
   const options = new Map<string, HasArgument>();
   for (const [, character, colons] of text.replace(/^:/, '').matchAll(/([^:])(:*)/g)) {
     options.set(character!, colons === '' ? 'no' : colons === ':' ? 'required' : 'optional');
   }
+  knownShortOptions.set(text, options);
   return options;
 }

@@ -41,10 +41,12 @@ export async function loadFile(
   runLine: (line: CommandLine) => Promise<void>,
 ): Promise<void> {
   const text = await readCommands(path, session);
-  const lines: CommandLine[] = [];
+  const lines: (CommandLine | Creation)[] = [];
   for (const row of text.split('\n')) {
     const words = splitWords(row);
-    if (words) lines.push(parseCommandLine(words, context));
+    if (!words) continue;
+    const line = parseCommandLine(words, context);
+    lines.push(isCreating(line) ? { command: line.command, message: encodeCreate(line) } : line);
   }
   const refused = lines.find(({ command }) => !loadable.includes(command));
   if (refused) {
@@ -52,10 +54,15 @@ export async function loadFile(
     throw wrongParameter(`Cannot use command \`${name}' with --load-file`);
   }
   for (let at = 0; at < lines.length; ) {
-    const count = countCreating(lines, at);
-    if (count > 0) await createMany(lines.slice(at, at + count), session);
-    else await runLine(lines[at]!);
-    at += Math.max(count, 1);
+    const line = lines[at]!;
+    if ('message' in line) {
+      const batch = creationsFrom(lines, at);
+      await createMany(batch, session);
+      at += batch.length;
+    } else {
+      await runLine(line);
+      at++;
+    }
   }
 }
 
@@ -105,32 +112,41 @@ export function splitWords(line: string): string[] | undefined {
   return words;
 }
 
-const CREATE_BATCH = 4096;
-
-/** How many lines from here on make flows, up to a batch. */
-function countCreating(lines: readonly CommandLine[], from: number): number {
-  let at = from;
-  while (at < lines.length && at - from < CREATE_BATCH && isCreating(lines[at]!)) at++;
-  return at - from;
+/** A line that makes a flow: all that is kept of it is its request. */
+interface Creation {
+  readonly command: 'create' | 'add';
+  readonly message: Uint8Array;
 }
 
-function isCreating({ command }: CommandLine): boolean {
-  return command === 'create' || command === 'add';
+function isCreating(line: CommandLine): line is CommandLine & { command: Creation['command'] } {
+  return line.command === 'create' || line.command === 'add';
+}
+
+const CREATE_BATCH = 4096;
+
+/** The lines from here on that make flows, up to a batch. */
+function creationsFrom(lines: readonly (CommandLine | Creation)[], from: number): Creation[] {
+  const batch: Creation[] = [];
+  for (let at = from; at < lines.length && batch.length < CREATE_BATCH; at++) {
+    const line = lines[at]!;
+    if (!('message' in line)) break;
+    batch.push(line);
+  }
+  return batch;
 }
 
 /** @throws ConntrackExit for the first line that the kernel refused; lines behind it may be done by then */
-async function createMany(lines: readonly CommandLine[], session: Session): Promise<void> {
-  const messages = lines.map(encodeCreate);
-  let failed: { line: CommandLine; error: unknown } | undefined;
+async function createMany(lines: readonly Creation[], session: Session): Promise<void> {
+  let failed: { command: Creation['command']; error: unknown } | undefined;
   const requester = await session.questions;
-  await requester.pipeline(concatenated(messages), {
+  await requester.pipeline(concatenated(lines.map(({ message }) => message)), {
     onAck(index, errno, bytes, start, end) {
       if (errno === 0 || failed) return;
-      const error = decodeRefusal(bytes, start, end, messageType(messages[index]!, 0));
-      const line = lines[index]!;
-      if (line.command === 'add' && refusalCode(error) === 'EEXIST') return;
-      failed = { line, error };
+      const { command, message } = lines[index]!;
+      const error = decodeRefusal(bytes, start, end, messageType(message, 0));
+      if (command === 'add' && refusalCode(error) === 'EEXIST') return;
+      failed = { command, error };
     },
   });
-  if (failed) throw operationFailed(failed.error, failed.line.command!);
+  if (failed) throw operationFailed(failed.error, failed.command);
 }

@@ -127,7 +127,7 @@ const OPTION_NAMES = {
   ')': 'reply-zone',
 } as const;
 
-export type OptionLetter = keyof typeof OPTION_NAMES;
+const OPTION_ENTRIES = Object.entries(OPTION_NAMES);
 
 /**
  * Which options go with which command: a character for each option in the order of OPTION_NAMES.
@@ -170,7 +170,7 @@ const ADDRESS_PAIRS: readonly OptionPair[] = [
 
 /** @throws ConntrackExit where the options do not go with the command; without a command none does */
 export function checkOptions(command: CommandName | undefined, given: ReadonlySet<string>): void {
-  checkLegal(command === undefined ? '' : LEGAL[command], OPTION_NAMES, given, ADDRESS_PAIRS);
+  checkLegal(command === undefined ? '' : LEGAL[command], OPTION_ENTRIES, given, ADDRESS_PAIRS);
 }
 
 /**
@@ -179,12 +179,13 @@ export function checkOptions(command: CommandName | undefined, given: ReadonlySe
  */
 export function checkLegal(
   legal: string,
-  names: Readonly<Record<string, string>>,
+  names: readonly (readonly [option: string, name: string])[],
   given: ReadonlySet<string>,
   pairs: readonly OptionPair[],
 ): void {
   let needsPair = false;
-  Object.entries(names).forEach(([option, name], column) => {
+  for (let column = 0; column < names.length; column++) {
+    const [option, name] = names[column]!;
     const rule = legal[column] ?? '0';
     if (!given.has(option)) {
       if (rule === '1') {
@@ -194,7 +195,7 @@ export function checkLegal(
       throw wrongParameter(`Illegal option \`--${name}' with this command`);
     }
     needsPair ||= rule === '3';
-  });
+  }
   const isWhole = ({ options }: OptionPair) => options.every((option) => given.has(option));
   if (!needsPair || pairs.length === 0 || pairs.some(isWhole)) return;
   const begun = pairs.find(({ options }) => options.some((option) => given.has(option)));

@@ -25,7 +25,7 @@ import {
 } from './optionTable.ts';
 import { takeOwnOptions } from './ownOptions.ts';
 import { findProtocol, type ProtocolChoice } from './protocolNames.ts';
-import { type ProtocolField, protocolLongOptions } from './protocols.ts';
+import { type ProtocolField, protocolLongOptions, protocolOptionNames } from './protocols.ts';
 import { applyProtocolOption } from './protocolValues.ts';
 import {
   LIMIT,
@@ -123,7 +123,7 @@ class Parser {
     if (command === undefined || command === 'help' || protocol === undefined) return;
     const { known } = protocol;
     if (known) {
-      const names = Object.fromEntries(known.options.map(({ field, name }) => [field, name]));
+      const names = protocolOptionNames(known);
       checkLegal(known.legal[command] ?? '', names, this.protocolOptions, known.pairs);
       draft.isTcp = known.name === 'tcp';
     } else if (draft.reply.family !== undefined) draft.reply.protocol ??= protocol.number;

@@ -247,9 +247,24 @@ export const PROTOCOLS: readonly Protocol[] = [
   gre,
 ];
 
-/** The value that getopt returns for an option of a protocol: no option of the program has one so long. */
-export function protocolLongOptions(protocol: Protocol): LongOption[] {
+const longOptions = new Map(PROTOCOLS.map((protocol) => [protocol, readLongOptions(protocol)]));
+
+/** The options of a protocol; what getopt returns for one is the field that it sets. */
+export function protocolLongOptions(protocol: Protocol): readonly LongOption[] {
+  return longOptions.get(protocol) ?? [];
+}
+
+function readLongOptions(protocol: Protocol): LongOption[] {
   return protocol.options.flatMap(({ field, name, aliases }) =>
     [...aliases, name].map((each) => ({ name: each, argument: 'required' as const, value: field })),
   );
+}
+
+const names = new Map(
+  PROTOCOLS.map(({ options, number }) => [number, options.map(({ field, name }) => [field, name] as const)]),
+);
+
+/** The options of a protocol with the names that errors call them by, in the order of its table. */
+export function protocolOptionNames({ number }: Protocol): readonly (readonly [string, string])[] {
+  return names.get(number) ?? [];
 }
