@@ -6,6 +6,7 @@ export type StandIn = (args: readonly string[], io: Io) => Promise<number>;
 
 const standIns: Readonly<Record<string, () => Promise<StandIn>>> = {
   conntrack: async () => (await import('./conntrack/conntrack.ts')).conntrack,
+  ipset: async () => (await import('./ipset/index.ts')).ipset,
 };
 
 /** The program that the arguments begin with, where resteer stands for it. */

@@ -22,13 +22,6 @@ const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   ipset: async () => (await import('./ipset/index.ts')).addIpset,
 };
 
-/** A program with a syntax of its own: takes its arguments as they are, returns its exit code. */
-export type RunTool = (args: readonly string[], io: Io) => Promise<number>;
-
-const tools: Readonly<Record<string, () => Promise<RunTool>>> = {
-  ipset: async () => (await import('./ipset/index.ts')).runIpset,
-};
-
 /** The command that the arguments begin with; all of them for help, and to say which was meant. */
 function loadCommands([first = '']: readonly string[]): Promise<AddCommand[]> {
   const isVersion = first === '--version' || first === '-V';
@@ -42,8 +35,6 @@ function loadCommands([first = '']: readonly string[]): Promise<AddCommand[]> {
  * @param argv the arguments, without the interpreter and the script
  */
 export async function run(argv: readonly string[], io: Io): Promise<number> {
-  const [first = '', ...rest] = argv;
-  if (Object.hasOwn(tools, first)) return runTool(first, rest, io);
   const standIn = await loadStandIn(argv);
   if (standIn) return standIn(argv.slice(1), io);
   let exitCode: number = EXIT.DONE;
@@ -65,17 +56,6 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
     );
     io.stderr.write(`${text}\n`);
     return failure;
-  }
-}
-
-async function runTool(name: string, args: readonly string[], io: Io): Promise<number> {
-  try {
-    const tool = await tools[name]!();
-    return await tool(args, io);
-  } catch (error) {
-    const { text, exitCode } = explainError(error);
-    io.stderr.write(`${text}\n`);
-    return exitCode;
   }
 }
 

@@ -24,7 +24,8 @@ test('--help names every command, and every command has help with examples', asy
   assert.is(err, '');
   const commands = [...out.matchAll(/^ {2}(\w+) .*/gm)]
     .map(([, name]) => name!)
-    .filter((name) => name !== 'help');
+    // the programs that resteer stands for have help of their own
+    .filter((name) => !['help', 'conntrack', 'ipset'].includes(name));
   assert.ok(commands.includes('decode') && commands.includes('doctor'));
   for (const command of commands) {
     const help = await runCli([command, '--help']);

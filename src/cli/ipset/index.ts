@@ -1,13 +1,23 @@
-import type { AddCommand, RunTool } from '../run.ts';
+import { explainError } from '../errors.ts';
+import type { StandIn } from '../multicall.ts';
+import type { AddCommand } from '../run.ts';
 import { Program } from './program.ts';
 
 /** `resteer ipset`: ipset(8), whose own syntax, messages and exit codes it keeps. */
-export const runIpset: RunTool = (args, io) => new Program(io).run(args);
+export const ipset: StandIn = async (args, io) => {
+  try {
+    return await new Program(io).run(args);
+  } catch (error) {
+    const { text, exitCode } = explainError(error);
+    io.stderr.write(`${text}\n`);
+    return exitCode;
+  }
+};
 
-/** Its place in the list of commands. */
+/** The line about `resteer ipset` in the program's help. */
 export const addIpset: AddCommand = (program) => {
   program
     .command('ipset')
     .summary('ipset(8): sets of addresses, networks and ports')
-    .argument('[arguments...]');
+    .usage('[options] COMMAND');
 };
