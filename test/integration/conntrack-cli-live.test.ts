@@ -1,0 +1,181 @@
+// Live traffic of every protocol that this kernel's sockets speak: both programs hear the same events and list
+// the same table.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { hasCommand, insideNamespace, sh, skipFile } from '../support/namespace.ts';
+import { until } from '../support/waiting.ts';
+
+const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+const ours = [process.execPath, '--import', 'tsx', MAIN, 'conntrack'];
+const real = ['conntrack'];
+
+for (const command of ['conntrack', 'nft', 'ping', 'python3']) {
+  if (!hasCommand(command)) skipFile(import.meta.url, `no \`${command}\` command`);
+}
+
+/** TCP, UDP and UDP-Lite over both families, and SCTP where the kernel has it. */
+const TRAFFIC = `
+import socket
+def stream(family, address, protocol=0):
+    try:
+        listener = socket.socket(family, socket.SOCK_STREAM, protocol)
+    except OSError:
+        return
+    listener.bind((address, 0)); listener.listen()
+    client = socket.socket(family, socket.SOCK_STREAM, protocol)
+    client.connect(listener.getsockname()); server, _ = listener.accept()
+    client.send(b'x'); server.recv(1); server.send(b'y'); client.recv(1)
+    client.close(); server.close()
+def datagram(family, address, protocol=0):
+    try:
+        one = socket.socket(family, socket.SOCK_DGRAM, protocol)
+    except OSError:
+        return
+    two = socket.socket(family, socket.SOCK_DGRAM, protocol)
+    one.bind((address, 0)); two.bind((address, 0))
+    one.sendto(b'x', two.getsockname()); two.recv(9); two.sendto(b'y', one.getsockname()); one.recv(9)
+for family, address in ((socket.AF_INET, '127.0.0.1'), (socket.AF_INET6, '::1')):
+    stream(family, address); stream(family, address, 132)
+    datagram(family, address); datagram(family, address, 136)
+raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, 253)
+raw.sendto(b'x', ('127.0.0.1', 0))
+`;
+
+function makeTraffic(): void {
+  sh('python3', '-c', TRAFFIC);
+  sh('ping', '-q', '-c', '1', '127.0.0.1');
+  sh('ping', '-q', '-c', '1', '::1');
+}
+
+/** How many netfilter sockets of this namespace have joined groups. */
+function listeners(): number {
+  const rows = readFileSync('/proc/net/netlink', 'utf8').split('\n').slice(1);
+  return rows.filter((row) => {
+    const [, protocol, , groups] = row.trim().split(/\s+/);
+    return protocol === '12' && Number.parseInt(groups!, 16) !== 0;
+  }).length;
+}
+
+function start([program, ...args]: readonly string[], ...more: string[]) {
+  const child = spawn(program!, [...args, ...more], { env: { ...process.env, NODE_NO_WARNINGS: '1' } });
+  const written = { out: '', err: '' };
+  child.stdout.on('data', (text) => {
+    written.out += text;
+  });
+  child.stderr.on('data', (text) => {
+    written.err += text;
+  });
+  return { child, written };
+}
+
+await insideNamespace(import.meta.url, () => {
+  sh('nft', 'add table inet t');
+  sh('nft', 'add chain inet t o { type filter hook output priority 0; }');
+  sh('nft', 'add rule inet t o ct state new accept');
+
+  for (const options of [
+    [],
+    ['-o', 'extended,id'],
+    ['-o', 'xml'],
+    ['-o', 'save'],
+    ['-p', 'udp'],
+    ['-e', 'NEW,DESTROY'],
+  ]) {
+    test(`-E ${options.join(' ')} prints the same`, async () => {
+      sh('conntrack', '-F');
+      const pair = [start(real, '-E', ...options), start(ours, '-E', ...options)];
+      await until('both listen', () => listeners() >= 2);
+      makeTraffic();
+      sh(
+        'conntrack',
+        '-I',
+        '-p',
+        'udp',
+        '-s',
+        '9.9.9.9',
+        '-d',
+        '8.8.8.8',
+        '--sport',
+        '1',
+        '--dport',
+        '2',
+        '-t',
+        '50',
+      );
+      sh('conntrack', '-D', '-p', 'udp', '-s', '9.9.9.9');
+      const [theirs, mine] = pair as [(typeof pair)[0], (typeof pair)[0]];
+      const isDone = (text: string) =>
+        /\[DESTROY\].*9\.9\.9\.9|"destroy".*9\.9\.9\.9|-D .*9\.9\.9\.9/.test(text);
+      await until('both have printed the last event', () => pair.every(({ written }) => isDone(written.out)));
+      // a signal in the middle of a write makes the real program print the line twice
+      const isAsleep = ({ child }: (typeof pair)[0]) =>
+        /\) S /.test(readFileSync(`/proc/${child.pid}/stat`, 'utf8'));
+      await until('the real program waits for events', () => isAsleep(theirs));
+      for (const { child } of pair) {
+        child.kill('SIGTERM');
+        const [code] = await once(child, 'close');
+        assert.is(code, 0);
+      }
+      // whether the program behind a request still lives when its name is looked up is luck
+      const withoutNames = (text: string) => text.replace(/ progname=\S+/g, '');
+      assert.is(withoutNames(mine.written.out), withoutNames(theirs.written.out));
+      assert.is(mine.written.err, theirs.written.err);
+      assert.match(mine.written.err, / flow events have been shown\.\n$/);
+    });
+  }
+
+  test('-L lists the same live flows', () => {
+    makeTraffic();
+    const listed = (program: readonly string[], ...options: string[]) =>
+      sh(program[0]!, ...program.slice(1), '-L', ...options)
+        // what counts down, and how many hold an entry at this moment
+        .replace(/^((?:ipv[46] +\d+ )?[a-z]\w* +\d+ )\d+ /gm, '$1N ')
+        .replace(/use=\d+/g, 'use=N')
+        .split('\n')
+        .sort()
+        .join('\n');
+    for (const options of [[], ['-o', 'extended,id'], ['-f', 'ipv6'], ['-p', 'tcp']]) {
+      assert.is(listed(ours, ...options), listed(real, ...options));
+    }
+  });
+
+  test('-o json is one object a line, with both tuples', () => {
+    const lines = sh(ours[0]!, ...ours.slice(1), '-L', '-o', 'json')
+      .trim()
+      .split('\n');
+    assert.ok(lines.length > 3);
+    for (const line of lines) {
+      const flow = JSON.parse(line);
+      assert.is(flow.original.source, flow.source);
+      assert.type(flow.reply.destination, 'string');
+      assert.type(flow.id, 'number');
+    }
+  });
+
+  test('--max and --dry-run leave the table as it is', () => {
+    const before = sh('conntrack', '-C');
+    assert.throws(
+      () => sh(ours[0]!, ...ours.slice(1), '-D', '--max', '1'),
+      /--max allows 1: nothing was done/,
+    );
+    sh(ours[0]!, ...ours.slice(1), '-D', '--dry-run');
+    sh(ours[0]!, ...ours.slice(1), '-F', '--dry-run');
+    assert.is(sh('conntrack', '-C'), before);
+  });
+
+  test('a reader that stops reading ends the list quietly', () => {
+    const flows = Array.from(
+      { length: 5000 },
+      (_, i) => `-A -t 900 -s 10.1.${i >> 8}.${i & 255} -d 192.0.2.1 -p udp --sport 1 --dport 2`,
+    );
+    sh('sh', '-c', 'printf %s "$1" | "$0" -R -', 'conntrack', `${flows.slice(0, 1000).join('\n')}\n`);
+    const text = sh('sh', '-c', '"$@" -L | head -n 1', 'sh', ...ours);
+    assert.is(text.trim().split('\n').length, 1);
+  });
+
+  test.run();
+});
