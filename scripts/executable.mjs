@@ -1,6 +1,6 @@
 // The single file: a short loader to be read, and behind it the program in parts, each compressed by itself. A
 // start unpacks and compiles the parts of its command alone.
-import { basename, join } from 'node:path';
+import { basename } from 'node:path';
 import * as esbuild from 'esbuild';
 import { brotli } from './brotli.mjs';
 import { bindingsModule, embeddedBindings, packBindings } from './embeddedBindings.mjs';
@@ -63,8 +63,13 @@ export async function packExecutable({ root, version, target }) {
   const { index, packed: bindings } = packBindings(root);
   const { outputFiles, metafile, warnings } = await esbuild.build({
     ...small,
-    entryPoints: [join(root, 'src/cli/main.ts')],
-    inject: [bindingsModule],
+    // not by `inject`: that would put the module, and all that it imports, before packages that are CommonJS,
+    // and the bundler would make them lazy, with exports that have no value yet
+    stdin: {
+      contents: `import '${bindingsModule}';\nimport './src/cli/main.ts';\n`,
+      resolveDir: root,
+      sourcefile: 'main.js',
+    },
     plugins: [embeddedBindings(root, index)],
     bundle: true,
     splitting: true,
@@ -87,5 +92,5 @@ export async function packExecutable({ root, version, target }) {
     }),
   );
   const tables = `const parts = {\n${lines.join('')}};\n\nconst bindings =\n  '${bindings}';\n`;
-  return { text: `${head(version)}${tables}\nload('./main.js');\n`, metafile };
+  return { text: `${head(version)}${tables}\nload('./stdin.js');\n`, metafile };
 }

@@ -50,7 +50,7 @@ test('its parts can be read as it says, with the names that the sources have', (
       code: brotliDecompressSync(Buffer.from(packed!, 'base64')).toString(),
     }),
   );
-  assert.ok(parts.some(({ name }) => name === 'main.js'));
+  assert.ok(parts.some(({ name }) => name === 'stdin.js'));
   assert.is(parts.length, [...table.matchAll(/^ {2}'/gm)].length);
   const code = parts.map((part) => part.code).join('\n');
   for (const name of ['explainError', 'decodeTree', 'NativeNetlink']) assert.match(code, name);
