@@ -9,10 +9,9 @@ import type { DaemonStatus } from '../../src/daemon/status.ts';
 import { end, type Laboratory } from './laboratory.ts';
 import type { Runtime, Toolchain } from './toolchain.ts';
 
-const LIMIT_MS = 20_000;
+const LIMIT_MS = 40_000;
 
-/** Marks of the two uplinks; flows to what is in the set belong to the first. */
-export const RIGHT_MARK = 0x100;
+/** The mark of the uplink on which flows to what is in the set are misplaced. */
 export const WRONG_MARK = 0x200;
 export const SET = 'bench_app';
 
@@ -116,7 +115,7 @@ export class BenchDaemon {
 async function until(what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {
   const deadline = performance.now() + LIMIT_MS;
   while (!(await isSo())) {
-    if (performance.now() > deadline) throw new Error(`the daemon has not come to this in 20 s: ${what}`);
+    if (performance.now() > deadline) throw new Error(`the daemon has not come to this in 40 s: ${what}`);
     await delay(100);
   }
 }

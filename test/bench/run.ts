@@ -14,7 +14,6 @@ import { daemonSweep } from './daemonSweep.ts';
 import { deletes } from './deletes.ts';
 import { dump } from './dump.ts';
 import { events } from './events.ts';
-import { ipsetCli } from './ipsetCli.ts';
 import { moderation } from './moderation.ts';
 import { formatTable } from './report.ts';
 import { median, passes, ratioOf } from './samples.ts';
@@ -30,7 +29,6 @@ const benchmarks: readonly Benchmark[] = [
   dump,
   sets,
   deletes,
-  ipsetCli,
   daemonEvents,
   daemonLatency,
   daemonSweep,
