@@ -85,6 +85,9 @@ export async function packExecutable({ root, version, target }) {
     },
   });
   if (warnings.length > 0) throw new Error('the bundler warned, see above');
+  // the loader takes the exports when a part has run: those of a lazy module have no value by then
+  const lazy = outputFiles.find(({ text }) => /\b__esm\b/.test(text));
+  if (lazy) throw new Error(`the bundler made a module of ${basename(lazy.path)} lazy`);
   const lines = await Promise.all(
     outputFiles.map(async ({ path, text }) => {
       const packed = brotli(Buffer.from(await asFunctionBody(text, target), 'latin1'));
