@@ -93,7 +93,7 @@ export class SetWatch {
         const expiry = expiryOf(element, now);
         known.set(key, expiry);
         if (!tell || element.nomatch || !isNew(watched.known.get(key), expiry, now)) continue;
-        const concerned = scopeOf(rule, element);
+        const concerned = scopeOf(rule, element, header);
         scope = scope ? mergeScopes(scope, concerned) : concerned;
       }
     }
@@ -126,12 +126,17 @@ function keyOf({ ip, cidr, protocol, port, ip2, cidr2 }: Element): string {
   return `${ip ?? ''}/${cidr ?? ''},${protocol ?? ''}:${port ?? ''},${ip2 ?? ''}/${cidr2 ?? ''}`;
 }
 
-/** The flows that an element can concern: those to its address, or from it, as the rule looks it up. */
-function scopeOf(rule: PlanRule, element: Element): SweepScope {
+/**
+ * The flows that an element can concern: those to its address, or from it, as the rule looks it up. The mask
+ * that a set lays over addresses makes each of them a network.
+ */
+function scopeOf(rule: PlanRule, element: Element, { options }: SetHeader): SweepScope {
+  // such a mask need not be a prefix
+  if (options.bitmask !== undefined) return WHOLE_TABLE;
   const fields = rule.match.filter((field) => field === 'dst' || field === 'src');
   const ends = [
-    { field: fields[0], network: networkOf(element.ip, element.cidr) },
-    { field: fields[1], network: networkOf(element.ip2, element.cidr2) },
+    { field: fields[0], network: networkOf(element.ip, element.cidr, options.netmask) },
+    { field: fields[1], network: networkOf(element.ip2, element.cidr2, options.netmask) },
   ];
   for (const field of ['dst', 'src'] as const) {
     const network = ends.find((end) => end.field === field)?.network;
@@ -141,7 +146,9 @@ function scopeOf(rule: PlanRule, element: Element): SweepScope {
   return WHOLE_TABLE;
 }
 
-function networkOf(ip: string | undefined, cidr: number | undefined): Network | undefined {
+function networkOf(ip: string | undefined, cidr?: number, netmask?: number): Network | undefined {
   const address = ip === undefined ? undefined : parseAddress(ip);
-  return address && { address, prefix: cidr ?? address.length * 8 };
+  if (!address) return undefined;
+  const bits = address.length * 8;
+  return { address, prefix: Math.min(cidr ?? bits, netmask ?? bits) };
 }

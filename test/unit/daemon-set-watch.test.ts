@@ -3,27 +3,29 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { SetWatch } from '../../src/daemon/setWatch.ts';
 import type { SweepScope } from '../../src/daemon/sweepScope.ts';
-import type { Element, IpsetClient } from '../../src/ipset/index.ts';
+import type { CreateOptions, Element, IpsetClient } from '../../src/ipset/index.ts';
 import { formatAddress } from '../../src/nfnetlink/address.ts';
 import { ManualClock } from '../../src/testing/index.ts';
 import { plan, rule, uplink } from '../support/plans.ts';
 
 /** A set that holds what the test puts in, and the addresses that were told as new. */
-async function watchedSet(elements: Element[]) {
+async function watchedSet(elements: Element[], options: CreateOptions = {}) {
   const held = { elements };
   const client = {
-    header: async () => ({ elementCount: held.elements.length, options: {} }),
+    header: async () => ({ elementCount: held.elements.length, options }),
     async *listParts() {
       yield { elements: held.elements };
     },
   } as unknown as IpsetClient;
   const told: string[] = [];
+  const scopes: SweepScope[] = [];
   const clock = new ManualClock();
   const watch = new SetWatch({
     plan: plan([uplink('wan')], [rule([0])]),
     client,
     clock,
     onNew(scope: SweepScope) {
+      scopes.push(scope);
       if (scope.kind === 'networks')
         told.push(...scope.networks.map(({ address }) => formatAddress(address)));
     },
@@ -37,7 +39,7 @@ async function watchedSet(elements: Element[]) {
     await new Promise((resolve) => setImmediate(resolve));
     return told.splice(0);
   };
-  return { after, watch };
+  return { after, scopes, watch };
 }
 
 const element = (ip: string, timeout?: number): Element => ({
@@ -78,6 +80,20 @@ test('an element that lives its last second, or is given more time before its en
 test('exceptions are never told', async () => {
   const { after } = await watchedSet([]);
   assert.equal(await after(600, [{ ip: '192.0.2.0', cidr: 24, nomatch: true }]), []);
+});
+
+test('an address in a set with a netmask concerns its network, with a bitmask any flow', async () => {
+  const prefixOf = (scope: SweepScope) =>
+    scope.kind === 'networks' ? scope.networks[0]!.prefix : scope.kind;
+  for (const [options, expected] of [
+    [{}, 32],
+    [{ netmask: 24 }, 24],
+    [{ bitmask: '255.255.0.255' }, 'all'],
+  ] as const) {
+    const { after, scopes } = await watchedSet([], options);
+    await after(600, [element('192.0.2.0')]);
+    assert.equal(scopes.map(prefixOf), [expected]);
+  }
 });
 
 test.run();
