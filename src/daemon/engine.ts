@@ -3,6 +3,8 @@ import { IpsetClient } from '../ipset/index.ts';
 import type { Clock, Timer } from '../nfnetlink/clock.ts';
 import { DecodeError } from '../nfnetlink/errors.ts';
 import type { Requester } from '../nfnetlink/requester.ts';
+import { CatchUp } from './catchUp.ts';
+import { Deferral } from './deferral.ts';
 import { EventLag } from './eventLag.ts';
 import { describeFlow } from './flowDescription.ts';
 import { clientKey, flowKey } from './flowKey.ts';
@@ -18,7 +20,6 @@ import { type ResetJob, Resetter } from './resetter.ts';
 import { RuleSets } from './ruleSets.ts';
 import type { Surroundings } from './scope.ts';
 import { tellSetState } from './setStateWarning.ts';
-import { SlotQueue } from './slotQueue.ts';
 import { makeStanding, type Standing } from './standing.ts';
 import { unpin } from './stickyPins.ts';
 import { SuppressedTeller } from './suppressedTeller.ts';
@@ -52,16 +53,6 @@ export interface EngineParts {
 
 /** Flows that are being judged or reset take slots too, beside those that wait for their next question. */
 const SLOTS_AT_WORK = 65_536;
-/** How often flows that a budget held back are looked at again. */
-const DEFERRED_MS = 100;
-/**
- * So many looks at the reading of events, so far apart, show that none wait: longer than moderation pauses
- * it, and in the turn of an overrun few are read although many wait.
- */
-const LOOKS = 3;
-const LOOK_MS = 10;
-/** Most of them looked at together: without a budget for the whole, most may be one client's. */
-const MOST_DEFERRED = 1024;
 
 /**
  * One plan at work, from a flow's message to its reset: intake -> judge -> decide -> guard -> resetter ->
@@ -76,20 +67,17 @@ export class Engine {
   readonly #parts: EngineParts;
   readonly #intake: Intake;
   readonly #pending: PendingFlows;
-  readonly #deferred: SlotQueue;
+  readonly #deferred: Deferral;
   readonly #resetter: Resetter;
   readonly #verification: Verification;
   readonly #suppressed: SuppressedTeller;
   readonly #lag = new EventLag();
+  readonly #catchUp: CatchUp;
   readonly #view = new FlowView();
   #standing: Standing;
   #isFlushDue = false;
   #recheck: { readonly timer: Timer; readonly at: number } | undefined;
-  #deferredTimer: Timer | undefined;
   #stopped = false;
-  /** Who waits until the events that were there are read, and how many quiet looks that takes yet. */
-  readonly #caughtUp = new Map<() => void, number>();
-  #isLooking = false;
   /** Whether flows were left out since the last sweep was asked for. */
   #hasShed = false;
   /** Flows of the sweep under way that have no verdict yet, and those that were misplaced. */
@@ -107,7 +95,14 @@ export class Engine {
     const around = surroundings(plan, parts.connected);
     this.#intake = new Intake(this.store, marks, around);
     this.#pending = new PendingFlows(this.store, plan.recheckMs);
-    this.#deferred = new SlotQueue(this.store);
+    this.#deferred = new Deferral({
+      store: this.store,
+      clock,
+      resetsPerSecond: plan.limits.resetsPerSecond,
+      onDue: (slot) => this.judge.submit(slot),
+      onRound: () => this.judge.flush(),
+    });
+    this.#catchUp = new CatchUp(this.#lag, clock);
     this.guard = new ResetGuard(plan.limits, clock.now(), previous?.guard);
     const { store, guard } = this;
     const interfaceName = (index: number) => plan.interfaces[index]!.name;
@@ -175,14 +170,9 @@ export class Engine {
     this.judge.submit(slot);
   }
 
-  /**
-   * Calls back when the events that wait in the socket have been read. After an overrun the kernel drops every
-   * event until then, so a table that is read earlier may lack flows of which nobody hears.
-   * Source: netlink_rcv_wake() in net/netlink/af_netlink.c.
-   */
+  /** Calls back when the events that wait in the socket have been read; never once stopped. */
   onceCaughtUp(callback: () => void): void {
-    this.#caughtUp.set(callback, LOOKS);
-    this.#look();
+    if (!this.#stopped) this.#catchUp.once(callback);
   }
 
   /** Takes one entry of a dump; true where it is judged. `flags` may ask for rechecks. */
@@ -229,10 +219,9 @@ export class Engine {
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#recheck?.timer.cancel();
-    this.#deferredTimer?.cancel();
-    this.#caughtUp.clear();
+    this.#catchUp.stop();
     this.#pending.takeDue(Number.POSITIVE_INFINITY, (slot) => this.store.free(slot));
-    while (this.#deferred.length > 0) this.store.free(this.#deferred.shift());
+    this.#deferred.stop();
     await this.judge.stop();
     await this.#resetter.flush();
   }
@@ -275,27 +264,6 @@ export class Engine {
       this.#lag.turned();
       this.judge.flush();
     });
-  }
-
-  /** Looks again and again whether the reading of events is behind, as long as someone waits. */
-  #look(): void {
-    if (this.#isLooking || this.#caughtUp.size === 0 || this.#stopped) return;
-    this.#isLooking = true;
-    const { clock } = this.#parts;
-    // what is readable by then is read between the timer and the next turn
-    const timer = clock.after(LOOK_MS, () =>
-      clock.nextTurn(() => {
-        this.#isLooking = false;
-        const isBehind = this.#lag.takeFullTurn();
-        for (const [callback, looks] of this.#caughtUp) {
-          if (isBehind) this.#caughtUp.set(callback, LOOKS);
-          else if (looks > 1) this.#caughtUp.set(callback, looks - 1);
-          else if (this.#caughtUp.delete(callback)) callback();
-        }
-        this.#look();
-      }),
-    );
-    timer.unref();
   }
 
   /** A conversation failed: what it was about is left to a sweep. */
@@ -370,32 +338,17 @@ export class Engine {
     // a flow that was held back is looked at again and again: that is told and counted once
     if (!isDeferred || (this.store.flags(slot) & FLOW_FLAG.DEFERRED) === 0)
       this.#suppress(slot, rule, answer.reason, answer.forMs);
-    if (isDeferred) this.#defer(slot);
-    else this.store.free(slot);
+    if (!isDeferred) {
+      this.store.free(slot);
+      return;
+    }
+    this.store.setFlag(slot, FLOW_FLAG.DEFERRED);
+    this.#deferred.add(slot);
   }
 
   #suppress(slot: number, rule: number, reason: SuppressReason, forMs?: number): void {
     this.#parts.totals.suppressed[reason]++;
     this.#suppressed.tell(reason, forMs, () => this.#why(slot, rule));
-  }
-
-  /** Keeps a flow that a budget held back; a few at a time are judged anew, as many as could be granted. */
-  #defer(slot: number): void {
-    this.store.setFlag(slot, FLOW_FLAG.DEFERRED);
-    this.#deferred.push(slot);
-    this.#armDeferred();
-  }
-
-  #armDeferred(): void {
-    if (this.#deferredTimer || this.#deferred.length === 0) return;
-    this.#deferredTimer = this.#parts.clock.after(DEFERRED_MS, () => {
-      this.#deferredTimer = undefined;
-      const grantable = Math.ceil((this.plan.limits.resetsPerSecond * DEFERRED_MS) / 1000) + 1;
-      for (let i = Math.min(grantable, MOST_DEFERRED, this.#deferred.length); i > 0; i--)
-        this.judge.submit(this.#deferred.shift());
-      this.judge.flush();
-      this.#armDeferred();
-    });
   }
 
   #why(slot: number, rule: number): Why {
