@@ -1,17 +1,14 @@
 import { release } from 'node:os';
 import { kernelFeatures } from '../ctnetlink/index.ts';
-import { IpsetClient } from '../ipset/index.ts';
 import type { Clock, Timer } from '../nfnetlink/clock.ts';
 import { NFNLGRP } from '../nfnetlink/constants.ts';
 import type { EventSubscription, Requester } from '../nfnetlink/index.ts';
-import { CONNECTED_GROUPS, ConnectedNetworks } from './connectedNetworks.ts';
 import { Engine } from './engine.ts';
 import { checkEventsSetting } from './eventsSetting.ts';
 import { type Explanation, explain } from './explain/gather.ts';
 import { decodeExplainQuery, type ExplainRequest } from './explain/query.ts';
-import { type InterfaceStates, InterfaceWatch } from './interfaceState.ts';
+import { Machine } from './machine.ts';
 import type { Plan } from './plan.ts';
-import { MOST_WATCHED, SetWatch } from './setWatch.ts';
 import type { Sockets } from './sockets.ts';
 import type { StateFiles } from './stateFiles.ts';
 import { type DaemonStatus, stateOf, statusOf } from './status.ts';
@@ -40,8 +37,8 @@ const LARGEST_RECEIVE_BUFFER = 32 << 20;
 const UPKEEP_MS = 1000;
 
 /**
- * The daemon: its sockets, one engine for the plan in force, sweeps, and what it follows of the machine
- * (interfaces, networks, sets). Made by start(), ended by stop().
+ * The daemon: its sockets, one engine for the plan in force, sweeps, and what it follows of the machine.
+ * Made by start(), ended by stop().
  */
 export class Daemon {
   readonly #options: DaemonOptions;
@@ -54,12 +51,9 @@ export class Daemon {
   readonly #dumps: Requester;
   readonly #ipset: Requester;
   readonly #route: Requester;
-  readonly #connected: ConnectedNetworks;
+  readonly #machine: Machine;
   #events: EventSubscription | undefined;
-  #routeEvents: EventSubscription | undefined;
   #engine: Engine;
-  #interfaces: InterfaceWatch;
-  #setWatch: SetWatch | undefined;
   #upkeep: Timer | undefined;
   #periodic: Timer | undefined;
   #reloading: Promise<void> = Promise.resolve();
@@ -100,13 +94,23 @@ export class Daemon {
     this.#route = route;
     this.#startedAt = clock.now();
     this.#warnings = new Warnings(tell, () => clock.now());
-    this.#connected = new ConnectedNetworks(route, {
-      clock,
-      onFailure: (error) =>
-        this.#warnings.warn('connected networks', messageOf(error), 'the networks known before stay exempt'),
-    });
-    this.#interfaces = this.#watchInterfaces(options.plan);
-    this.#engine = this.#makeEngine(options.plan);
+    const { files, plan } = options;
+    this.#machine = new Machine(
+      {
+        ...{ route, ipset, clock, files, warnings: this.#warnings },
+        onInterfaces: (states, changed) => {
+          this.#engine.setOnline(states.online, states.before);
+          for (const index of changed) {
+            const { name } = this.plan.interfaces[index]!;
+            tell({ event: 'interface', name, online: states.online[index]! });
+          }
+          void this.sweep('interface');
+        },
+        onElements: (scope) => void this.#sweeper.request('elements', scope),
+      },
+      plan,
+    );
+    this.#engine = this.#makeEngine(plan);
     this.#sweeper = new Sweeper({
       requester: dumps,
       features: kernelFeatures(options.kernelRelease ?? release()),
@@ -137,7 +141,7 @@ export class Daemon {
       engine: this.#engine,
       isSweeping: this.#sweeper.isRunning,
       receiveBuffer: this.#events?.receiveBufferSize ?? 0,
-      connected: this.#connected.list.length,
+      connected: this.#machine.connected.list.length,
     });
   }
 
@@ -151,7 +155,7 @@ export class Daemon {
     return explain(query, {
       standing,
       ruleSets,
-      connected: this.#connected.list,
+      connected: this.#machine.connected.list,
       ctnetlink: this.#ctnetlink,
       ipset: this.#ipset,
       daemon: stateOf(guard),
@@ -174,9 +178,7 @@ export class Daemon {
 
   async #reload(plan: Plan): Promise<void> {
     const before = this.#engine;
-    this.#interfaces.close();
-    this.#setWatch?.stop();
-    this.#interfaces = this.#watchInterfaces(plan);
+    this.#machine.follow(plan);
     this.#engine = this.#makeEngine(plan, before);
     await before.stop();
     await this.#learn();
@@ -213,11 +215,7 @@ export class Daemon {
     this.#sweeper.stop();
     this.#upkeep?.cancel();
     this.#periodic?.cancel();
-    this.#interfaces.close();
-    this.#setWatch?.stop();
-    this.#connected.close();
-    await this.#events?.close();
-    await this.#routeEvents?.close();
+    await Promise.all([this.#machine.close(), this.#events?.close()]);
     await this.#engine.stop();
     const requesters = [this.#ctnetlink, this.#dumps, this.#ipset, this.#route];
     await Promise.all(requesters.map((requester) => requester.close()));
@@ -225,13 +223,7 @@ export class Daemon {
 
   async #begin(): Promise<void> {
     const { sockets } = this.#options;
-    this.#routeEvents = await sockets.openRouteEvents({
-      groups: CONNECTED_GROUPS,
-      onMessage: (bytes, start, end) => this.#connected.heard(bytes, start, end),
-      onOverrun: () => this.#connected.overrun(),
-      onError: (error) => this.#warnings.warn('route events', error.message, 'restart resteer'),
-    });
-    await this.#connected.read();
+    await this.#machine.followNetworks(sockets);
     await this.#learn();
     // subscribed before the table is read: what begins in between is seen twice rather than never
     this.#events = await sockets.openEvents(
@@ -259,22 +251,9 @@ export class Daemon {
 
   /** Learns the sets as they are now, and what is in them before the next sweep. */
   async #learn(): Promise<void> {
-    const { clock } = this.#options;
     const engine = this.#engine;
     await this.#refreshSets(engine);
-    this.#setWatch = new SetWatch({
-      plan: engine.plan,
-      client: new IpsetClient(this.#ipset),
-      clock,
-      onNew: (scope) => void this.#sweeper.request('elements', scope),
-      onTooLarge: (rule) =>
-        this.#warnings.warn(
-          `rule ${rule.name}`,
-          `set ${rule.set} has more than ${MOST_WATCHED} elements and is not watched`,
-          'new elements are noticed by rechecks and periodic sweeps; "watch": false says that this is meant',
-        ),
-    });
-    await this.#setWatch.start();
+    await this.#machine.watchSets(engine.plan);
   }
 
   #makeEngine(plan: Plan, previous?: Engine): Engine {
@@ -288,34 +267,11 @@ export class Daemon {
       tell,
       warnings: this.#warnings,
       totals: this.#totals,
-      connected: () => this.#connected.networks,
-      online: this.#interfaces.states.online,
+      connected: () => this.#machine.connected.networks,
+      online: this.#machine.online,
       onShed: () => void this.#sweeper.request('shed', WHOLE_TABLE),
       ...(previous && { previous }),
     });
-  }
-
-  #watchInterfaces(plan: Plan): InterfaceWatch {
-    const { clock, files, tell } = this.#options;
-    const watch = new InterfaceWatch(plan.interfaces, {
-      clock,
-      files,
-      ...(plan.settle && { settle: plan.settle }),
-      onChange: (states, changed) => {
-        this.#engine.setOnline(states.online, states.before);
-        for (const index of changed) {
-          tell({ event: 'interface', name: plan.interfaces[index]!.name, online: states.online[index]! });
-        }
-        this.#warnOfStates(states);
-        void this.sweep('interface');
-      },
-    });
-    this.#warnOfStates(watch.states);
-    return watch;
-  }
-
-  #warnOfStates({ warnings }: InterfaceStates): void {
-    for (const warning of warnings) this.#warnings.warn('interface state', warning, 'correct the file');
   }
 
   #overrun(): void {
