@@ -170,6 +170,8 @@ export class Daemon {
 
   /** Puts another plan in force. What the old one knew of flows that returned stays known. */
   reload(plan: Plan): Promise<void> {
+    // a signal that comes while it stops would arm what was just let go of
+    if (this.#stopping) return this.#stopping;
     // two signals in a row: one reload after the other
     const turn = this.#reloading.then(() => this.#reload(plan));
     this.#reloading = turn.catch(() => {});

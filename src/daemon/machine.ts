@@ -38,7 +38,7 @@ export class Machine {
       onFailure: (error) =>
         parts.warnings.warn(
           'connected networks',
-          (error as Error).message,
+          error instanceof Error ? error.message : String(error),
           'the networks known before stay exempt',
         ),
     });

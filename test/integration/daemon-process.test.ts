@@ -99,6 +99,17 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
 }
 
 test(
+  'a SIGHUP behind the SIGTERM does not keep it alive',
+  withDaemon({}, async ({ daemon }) => {
+    const { ended } = daemon;
+    daemon.signal('SIGTERM');
+    daemon.signal('SIGHUP');
+    assert.is(await ended, 0);
+    assert.is(daemon.events.at(-1)!.event, 'stopped');
+  }),
+);
+
+test(
   'a dry run says what it would reset, and deletes nothing',
   withDaemon({ args: ['--dry-run'] }, async ({ lab, daemon, resteer }) => {
     const flow = await lab.client(1).tcp({ address });
