@@ -163,28 +163,26 @@ function defineTests(client: ConntrackClient): void {
       { icmpId: 9, icmpType: 8, icmpCode: 0 },
     ],
     ['gre', ['--srckey', '1', '--dstkey', '2'], { sourcePort: 1, destinationPort: 2 }],
+    ['udplite', ['--sport', '5', '--dport', '6'], { sourcePort: 5, destinationPort: 6 }],
+    [
+      'icmpv6',
+      ['--icmpv6-type', '128', '--icmpv6-code', '0', '--icmpv6-id', '9'],
+      { icmpId: 9, icmpType: 128, icmpCode: 0 },
+    ],
+    // this kernel tracks DCCP as it does a protocol that it does not know: by its number alone
+    ['dccp', ['--sport', '5', '--dport', '6', '--state', 'REQUEST', '--role', 'client'], { protocol: 33 }],
+    ['253', [], { protocol: 253 }],
   ];
   for (const [protocol, args, expected] of byConntrack) {
     test(`${protocol}: made by conntrack(8), read by ours`, async () => {
-      conntrack(
-        '-I',
-        '-p',
-        protocol,
-        '-s',
-        '192.0.2.9',
-        '-d',
-        '198.51.100.9',
-        '-t',
-        '90',
-        '-m',
-        '42',
-        ...args,
-      );
+      const [source, destination] =
+        protocol === 'icmpv6' ? ['2001:db8::9', '2001:db8::a'] : ['192.0.2.9', '198.51.100.9'];
+      conntrack('-I', '-p', protocol, '-s', source, '-d', destination, '-t', '90', '-m', '42', ...args);
       const flows = await all(client);
       assert.is(flows.length, 1);
       const [flow] = flows;
-      assert.is(flow!.originalTuple.source, '192.0.2.9');
-      assert.is(flow!.replyTuple.destination, '192.0.2.9');
+      assert.is(flow!.originalTuple.source, source);
+      assert.is(flow!.replyTuple.destination, source);
       assert.is(flow!.mark, 42);
       for (const [field, value] of Object.entries(expected)) {
         assert.is(flow!.originalTuple[field as keyof CompleteTuple], value, field);
