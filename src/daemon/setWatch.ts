@@ -111,9 +111,13 @@ export class SetWatch {
   }
 }
 
-/** When an element will be gone at the earliest: the kernel tells whole seconds, rounded down, 0 for no end. */
+/**
+ * When an element will be gone at the earliest. The kernel tells whole seconds, rounded down, but 1 for the
+ * last one, whatever is left of it, and 0 for no end. Source: ip_set_timeout_get().
+ */
 function expiryOf({ timeout }: Element, now: number): number {
-  return timeout ? now + timeout * 1000 : Number.POSITIVE_INFINITY;
+  if (!timeout) return Number.POSITIVE_INFINITY;
+  return timeout === 1 ? now : now + timeout * 1000;
 }
 
 /** Also one whose time was over and that is there with more: it may have been gone in between. */

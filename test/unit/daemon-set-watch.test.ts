@@ -67,14 +67,21 @@ test('an element that timed out between two listings and was added again is new'
   }
 });
 
-test('an element that lives its last second, or is given more time before its end, is not new', async () => {
-  const { after } = await watchedSet([element('192.0.2.1', 1)]);
+test('an element that lives its last second, or is given more time before that, is not new', async () => {
+  const { after } = await watchedSet([element('192.0.2.1', 2)]);
   assert.equal(await after(600, [element('192.0.2.1', 1)]), []);
-  assert.equal(await after(600, [element('192.0.2.1', 30)]), []);
-  assert.equal(await after(600, [element('192.0.2.1', 30)]), []);
+  assert.equal(await after(600, [element('192.0.2.1', 1)]), []);
+  const renewed = await watchedSet([element('192.0.2.1', 2)]);
+  assert.equal(await renewed.after(600, [element('192.0.2.1', 30)]), []);
+  assert.equal(await renewed.after(600, [element('192.0.2.1', 30)]), []);
   // told as its last whole second twice: rounding, not another life
   const last = await watchedSet([element('192.0.2.1', 1)]);
   assert.equal(await last.after(1000, [element('192.0.2.1', 1)]), []);
+});
+
+test('an element that is given more time in its last second may have been gone: it is new', async () => {
+  const { after } = await watchedSet([element('192.0.2.1', 1)]);
+  assert.equal(await after(600, [element('192.0.2.1', 30)]), ['192.0.2.1']);
 });
 
 test('exceptions are never told', async () => {
