@@ -1,4 +1,4 @@
-import type { IpsetClient, SetShape } from '../ipset/index.ts';
+import { type IpsetClient, type SetShape, sameShape } from '../ipset/index.ts';
 import type { KernelError, NetlinkError } from '../nfnetlink/errors.ts';
 import type { SetProbes } from './judge.ts';
 import type { Plan, PlanRule } from './plan.ts';
@@ -82,8 +82,4 @@ function stateOf(rule: PlanRule, shape: SetShape | undefined, protocol: number, 
   if ((before.kind === 'usable' || before.kind === 'unfit') && sameShape(before.shape, shape)) return before;
   const probe = setProbe(rule, shape, protocol);
   return typeof probe === 'string' ? { kind: 'unfit', shape, why: probe } : { kind: 'usable', shape, probe };
-}
-
-function sameShape(a: SetShape, b: SetShape): boolean {
-  return a.type === b.type && a.family === b.family && a.revision === b.revision;
 }

@@ -8,7 +8,7 @@ export { elementFields } from './elementKey.ts';
 export { formatElement, formatExtensions, parseElement } from './elementText.ts';
 export { describeErrno, type ErrnoMeaning, type StorageMethod } from './errno.ts';
 export { IpsetError } from './errors.ts';
-export type { SetHeader } from './header.ts';
+export { type SetHeader, sameShape } from './header.ts';
 export { KernelSession, type TypeRevisions } from './kernelSession.ts';
 export type { ListingPart, SetListing } from './listing.ts';
 export { MembershipTester } from './membership.ts';
