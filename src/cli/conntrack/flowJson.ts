@@ -2,7 +2,7 @@ import { CTA, IPPROTO, IPS } from '../../ctnetlink/constants.ts';
 import type { EventKind, FlowView } from '../../ctnetlink/flowView.ts';
 import type { TupleView } from '../../ctnetlink/tupleView.ts';
 import { AF } from '../../nfnetlink/constants.ts';
-import { ascii, type ByteSink } from './byteSink.ts';
+import { ascii, type ByteSink } from '../byteSink.ts';
 import {
   bytesAt,
   helperOf,

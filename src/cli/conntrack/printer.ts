@@ -1,10 +1,10 @@
 import type { EventKind, FlowView } from '../../ctnetlink/flowView.ts';
+import type { Output } from '../output.ts';
 import type { CommandLine } from './commandLine.ts';
 import { type JsonEvent, writeFlowJson } from './flowJson.ts';
 import { flowSave } from './flowSave.ts';
 import { type TextOptions, writeFlowText } from './flowText.ts';
 import { flowXml, XML_HEADER } from './flowXml.ts';
-import type { Output } from './output.ts';
 
 /** Writes one flow and the end of its line; `note` stands before the end. */
 export type PrintFlow = (view: FlowView, event?: JsonEvent, note?: string) => void;

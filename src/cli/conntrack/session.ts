@@ -4,7 +4,7 @@ import { ctnetlink, ctnetlinkExp } from '../../ctnetlink/subsystem.ts';
 import { openConnection } from '../../nfnetlink/open.ts';
 import type { Requester } from '../../nfnetlink/requester.ts';
 import type { Io } from '../io.ts';
-import { Output } from './output.ts';
+import { Output } from '../output.ts';
 
 /**
  * What a command works with: its streams, and connections that are opened when they are first needed. One is

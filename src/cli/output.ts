@@ -1,6 +1,6 @@
 import type { Writable } from 'node:stream';
-import { write } from '../io.ts';
 import { ByteSink } from './byteSink.ts';
+import { write } from './io.ts';
 
 /** Bytes that are gathered before they are written: a write for each line costs more than the line. */
 const CHUNK = 1 << 16;

@@ -1,4 +1,4 @@
-import { formatIpv6 } from '../../nfnetlink/address.ts';
+import { formatIpv6 } from '../nfnetlink/address.ts';
 
 const ZERO = 48;
 /** What a line may need beyond `text`, which makes room for itself: fixed words, numbers and addresses. */
@@ -11,7 +11,7 @@ export function ascii(text: string): Uint8Array {
 }
 
 /**
- * Text of flows as bytes, written in place: strings that are joined and encoded cost several times as much.
+ * Text as bytes, written in place: strings that are joined and encoded cost several times as much.
  * `beginLine` makes room for all that a line can hold but its `text`.
  */
 export class ByteSink {
