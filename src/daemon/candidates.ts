@@ -1,7 +1,7 @@
+import { hasPortNumbers } from '../ctnetlink/protocol.ts';
 import { addressLength } from './flowStore.ts';
 import { contains } from './network.ts';
 import type { Network, PlanRule, PortRange } from './plan.ts';
-import { hasPortNumbers } from './protocol.ts';
 import type { ScopeFacts } from './scope.ts';
 import type { Standing } from './standing.ts';
 

@@ -1,8 +1,8 @@
 import type { CompleteTuple } from '../ctnetlink/index.ts';
+import { hasPorts, isIcmp, protocolName } from '../ctnetlink/protocol.ts';
 import { formatAddress } from '../nfnetlink/address.ts';
 import { addressLength, FLOW_FLAG, type FlowStore } from './flowStore.ts';
 import { type Family, familyName } from './plan.ts';
-import { hasPorts, isIcmp, protocolName } from './protocol.ts';
 
 /** A flow for people, logs and the control socket. */
 export interface FlowDescription {

@@ -1,7 +1,7 @@
 import type { FlowView, TupleView } from '../ctnetlink/index.ts';
+import { isIcmp } from '../ctnetlink/protocol.ts';
 import { FLOW_FLAG, type FlowFields, type FlowStore } from './flowStore.ts';
 import type { Plan } from './plan.ts';
-import { isIcmp } from './protocol.ts';
 import { outOfScope, type ScopeFacts, type Surroundings } from './scope.ts';
 import type { IgnoreReason } from './verdict.ts';
 

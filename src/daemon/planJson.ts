@@ -1,5 +1,5 @@
+import { protocolName } from '../ctnetlink/protocol.ts';
 import type { Family, MatchField, Plan, PlanRule } from './plan.ts';
-import { protocolName } from './protocol.ts';
 import { makeStanding } from './standing.ts';
 
 /** The plan as `check --json` prints it, with what it means at this moment. */

@@ -1,7 +1,7 @@
+import { protocolName } from '../ctnetlink/protocol.ts';
 import { markText } from './config/marks.ts';
 import { networkText } from './config/networks.ts';
 import type { Plan, PlanRule, PortExemption, PortRange } from './plan.ts';
-import { protocolName } from './protocol.ts';
 import { makeStanding } from './standing.ts';
 
 /** The plan in words, for `check`. */

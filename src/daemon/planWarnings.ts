@@ -1,9 +1,9 @@
 import { IPPROTO } from '../ctnetlink/constants.ts';
+import { hasPortNumbers, isIcmp, protocolName } from '../ctnetlink/protocol.ts';
 import { AF } from '../nfnetlink/constants.ts';
 import { addressLength } from './flowStore.ts';
 import type { Family, Network, Plan, PlanRule } from './plan.ts';
 import { familiesOf } from './planJson.ts';
-import { hasPortNumbers, isIcmp, protocolName } from './protocol.ts';
 
 /** What is allowed in a plan and hardly meant: one sentence each. */
 export function planWarnings(plan: Plan): string[] {

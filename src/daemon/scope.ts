@@ -1,7 +1,7 @@
+import { hasPortNumbers } from '../ctnetlink/protocol.ts';
 import { AF } from '../nfnetlink/constants.ts';
 import type { NetworkSet } from './network.ts';
 import type { PortExemption } from './plan.ts';
-import { hasPortNumbers } from './protocol.ts';
 import type { IgnoreReason } from './verdict.ts';
 
 /** Where a flow's facts are read: addresses in place, at offsets into `bytes`. */

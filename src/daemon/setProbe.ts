@@ -1,8 +1,8 @@
+import { hasPorts, isIcmp } from '../ctnetlink/protocol.ts';
 import { type Dimension, type SetShape, testTemplate } from '../ipset/index.ts';
 import { AF } from '../nfnetlink/constants.ts';
 import { addressLength, type FlowStore } from './flowStore.ts';
 import type { MatchField, PlanRule } from './plan.ts';
-import { hasPorts, isIcmp } from './protocol.ts';
 import type { Probe } from './questionBatch.ts';
 
 /** A probe, and what flows of its family it has no answer for. */

@@ -2,13 +2,13 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { IPS } from '../../src/ctnetlink/constants.ts';
+import { protocolName } from '../../src/ctnetlink/protocol.ts';
 import { ANSWER } from '../../src/daemon/decide.ts';
 import { type ExplainFacts, explainFlow, type FlowFacts } from '../../src/daemon/explain/explain.ts';
 import type { Explanation } from '../../src/daemon/explain/gather.ts';
 import { decodeExplainQuery } from '../../src/daemon/explain/query.ts';
 import { explanationText } from '../../src/daemon/explain/text.ts';
 import type { Plan, PlanRule } from '../../src/daemon/plan.ts';
-import { protocolName } from '../../src/daemon/protocol.ts';
 import type { SetState } from '../../src/daemon/ruleSets.ts';
 import { makeStanding } from '../../src/daemon/standing.ts';
 import { formatAddress } from '../../src/nfnetlink/address.ts';

@@ -1,5 +1,5 @@
+import { hasPortNumbers } from '../../ctnetlink/protocol.ts';
 import { type Member, MOST_RULES, type Plan, type PlanRule } from '../plan.ts';
-import { hasPortNumbers } from '../protocol.ts';
 import type { Path } from './configError.ts';
 import { markText } from './marks.ts';
 import { suggestion } from './nearest.ts';

@@ -1,5 +1,5 @@
+import { hasPortNumbers } from '../../ctnetlink/protocol.ts';
 import type { PortExemption, PortRange } from '../plan.ts';
-import { hasPortNumbers } from '../protocol.ts';
 import { decodePortProtocol } from './protocols.ts';
 import { Refusal } from './refusal.ts';
 

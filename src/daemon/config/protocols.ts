@@ -1,4 +1,4 @@
-import { protocolNumbers as numbers } from '../protocol.ts';
+import { protocolNumbers as numbers } from '../../ctnetlink/protocol.ts';
 import { suggestion } from './nearest.ts';
 import { listText, Refusal } from './refusal.ts';
 

@@ -1,4 +1,5 @@
 import { IPS } from '../../ctnetlink/index.ts';
+import { isIcmp, protocolName } from '../../ctnetlink/protocol.ts';
 import { formatAddress } from '../../nfnetlink/address.ts';
 import { candidatesOf, fits, type RuleFacts } from '../candidates.ts';
 import { ANSWER, decide } from '../decide.ts';
@@ -7,7 +8,6 @@ import { addressLength } from '../flowStore.ts';
 import { MarkTable } from '../intake.ts';
 import { contains, NetworkSet } from '../network.ts';
 import { familyName, type Network, type Plan, type PlanRule } from '../plan.ts';
-import { isIcmp, protocolName } from '../protocol.ts';
 import type { SetState } from '../ruleSets.ts';
 import { outOfScope } from '../scope.ts';
 import type { Standing } from '../standing.ts';

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { ConntrackClient, type Flow, type FlowFilter, IPPROTO } from '../../ctnetlink/index.ts';
+import { hasPorts, isIcmp, protocolName } from '../../ctnetlink/protocol.ts';
 import { formatAddress, parseAddress } from '../../nfnetlink/address.ts';
 import { AF } from '../../nfnetlink/constants.ts';
 import type { Requester } from '../../nfnetlink/requester.ts';
@@ -9,7 +10,6 @@ import { describeFlow } from '../flowDescription.ts';
 import { flowKey } from '../flowKey.ts';
 import { FlowStore } from '../flowStore.ts';
 import type { Network } from '../plan.ts';
-import { hasPorts, isIcmp, protocolName } from '../protocol.ts';
 import { type Probe, QuestionBatch } from '../questionBatch.ts';
 import type { RuleSets } from '../ruleSets.ts';
 import { answerOf } from '../setAnswer.ts';

@@ -1,4 +1,4 @@
-import { IPPROTO } from '../ctnetlink/index.ts';
+import { IPPROTO } from './constants.ts';
 
 /** Every protocol that has a name here, by that name. */
 export const protocolNumbers: ReadonlyMap<string, number> = new Map(
