@@ -1,5 +1,6 @@
 import { release } from 'node:os';
 import { decodeRefusal } from '../nfnetlink/ack.ts';
+import { ERRNO } from '../nfnetlink/constants.ts';
 import type { KernelError } from '../nfnetlink/errors.ts';
 import { concatenated, messageType } from '../nfnetlink/message.ts';
 import { type OpenConnectionOptions, openConnection } from '../nfnetlink/open.ts';
@@ -46,8 +47,6 @@ export interface ConntrackClientOptions {
   /** What the kernel compares in dumps; the default is told by its release. */
   readonly features?: KernelFeatures;
 }
-
-const ENOENT = 2;
 
 /**
  * Questions and orders about the flows of one network namespace.
@@ -219,7 +218,7 @@ function deleteOutcome(
   end: number,
 ): DeleteOutcome {
   if (errno === 0) return { outcome: 'deleted' };
-  if (errno === ENOENT) return { outcome: 'absent' };
+  if (errno === ERRNO.ENOENT) return { outcome: 'absent' };
   const error = decodeRefusal(bytes, start, end, messageType(request, 0), ctnetlink);
   return { outcome: 'refused', error };
 }

@@ -1,4 +1,5 @@
 import { CTA, encodeDeleteFlow, encodeGetFlow, FlowView, IPS } from '../ctnetlink/index.ts';
+import { ERRNO } from '../nfnetlink/constants.ts';
 import { errnoName } from '../nfnetlink/errno.ts';
 import { concatenated } from '../nfnetlink/message.ts';
 import type { Requester } from '../nfnetlink/requester.ts';
@@ -43,8 +44,6 @@ export interface ResetterParts {
 
 /** Jobs of one round: their GETs go out together, then the DELETEs of those that were confirmed. */
 const ROUND = 256;
-const ENOENT = 2;
-const EBUSY = 16;
 /** Two clocks are compared, each rounded to a millisecond. */
 const CLOCK_SLACK_MS = 2;
 
@@ -131,8 +130,8 @@ export class Resetter {
         },
         onAck: (index, errno) => {
           if (errno === 0) return;
-          verdicts[index] = errno === ENOENT ? 'gone' : 'refused';
-          if (errno !== ENOENT) details[index] = errnoName(errno);
+          verdicts[index] = errno === ERRNO.ENOENT ? 'gone' : 'refused';
+          if (errno !== ERRNO.ENOENT) details[index] = errnoName(errno);
         },
       });
     } catch (error) {
@@ -186,8 +185,8 @@ export class Resetter {
         onAck: (index, errno) => {
           open.delete(jobs[index]!);
           if (errno === 0) onOutcome(jobs[index]!, 'deleted');
-          else if (errno === ENOENT) onOutcome(jobs[index]!, 'gone');
-          else if (errno === EBUSY) onOutcome(jobs[index]!, 'offloaded');
+          else if (errno === ERRNO.ENOENT) onOutcome(jobs[index]!, 'gone');
+          else if (errno === ERRNO.EBUSY) onOutcome(jobs[index]!, 'offloaded');
           else onOutcome(jobs[index]!, 'refused', errnoName(errno));
         },
       });

@@ -1,4 +1,5 @@
 import { type IpsetClient, type SetShape, sameShape } from '../ipset/index.ts';
+import { ERRNO } from '../nfnetlink/constants.ts';
 import type { KernelError, NetlinkError } from '../nfnetlink/errors.ts';
 import type { SetProbes } from './judge.ts';
 import type { Plan, PlanRule } from './plan.ts';
@@ -15,7 +16,6 @@ export type SetState =
 
 const UNKNOWN: SetState = { kind: 'unknown' };
 const MISSING: SetState = { kind: 'missing' };
-const ENOENT = 2;
 
 /**
  * The sets of the plan's rules as the kernel has them now. A set can be destroyed and made again with
@@ -70,7 +70,7 @@ export class RuleSets implements SetProbes {
     try {
       return await this.#client.shape(name);
     } catch (error) {
-      if ((error as NetlinkError).kind === 'kernel' && (error as KernelError).errno === ENOENT)
+      if ((error as NetlinkError).kind === 'kernel' && (error as KernelError).errno === ERRNO.ENOENT)
         return undefined;
       throw error;
     }

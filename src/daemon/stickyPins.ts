@@ -1,11 +1,10 @@
 import type { IpsetClient } from '../ipset/index.ts';
 import { formatAddress } from '../nfnetlink/address.ts';
+import { ERRNO } from '../nfnetlink/constants.ts';
 import type { KernelError, NetlinkError } from '../nfnetlink/errors.ts';
 import { addressLength, type FlowStore } from './flowStore.ts';
 import { familyName, type Plan } from './plan.ts';
 import type { ResetJob } from './resetter.ts';
-
-const ENOENT = 2;
 
 /**
  * Takes the client of a flow under a sticky rule out of the sets that hold it to the flow's interface: the
@@ -33,5 +32,5 @@ export async function unpin(
 }
 
 function isMissing(error: unknown): boolean {
-  return (error as NetlinkError).kind === 'kernel' && (error as KernelError).errno === ENOENT;
+  return (error as NetlinkError).kind === 'kernel' && (error as KernelError).errno === ERRNO.ENOENT;
 }

@@ -2,6 +2,7 @@ import { FlowView } from '../../ctnetlink/flowView.ts';
 import { encodeDeleteFlow } from '../../ctnetlink/requests/delete.ts';
 import { encodeListFlows } from '../../ctnetlink/requests/list.ts';
 import { decodeRefusal } from '../../nfnetlink/ack.ts';
+import { ERRNO } from '../../nfnetlink/constants.ts';
 import type { KernelError } from '../../nfnetlink/errors.ts';
 import { concatenated, messageType } from '../../nfnetlink/message.ts';
 import type { CommandLine } from './commandLine.ts';
@@ -13,7 +14,6 @@ import type { Session } from './session.ts';
 
 /** Flows that are deleted at once: several datagrams, and some 100 kB. */
 const BATCH = 512;
-const ENOENT = 2;
 
 /**
  * -D: deletes the flows that are meant, one by one, by tuple, zone and id, while they are listed; prints those
@@ -69,7 +69,7 @@ async function deleteBatch(batch: readonly Uint8Array[], session: Session): Prom
   await requester.pipeline(concatenated(messages), {
     onAck(index, errno, bytes, start, end) {
       isDeleted[index] = errno === 0;
-      if (errno === 0 || errno === ENOENT) return;
+      if (errno === 0 || errno === ERRNO.ENOENT) return;
       refusal ??= decodeRefusal(bytes, start, end, messageType(messages[index]!, 0));
     },
   });

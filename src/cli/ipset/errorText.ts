@@ -6,20 +6,16 @@ import {
   IPSET_ERR_LIST,
 } from '../../ipset/constants.ts';
 import type { StorageMethod } from '../../ipset/errno.ts';
+import { ERRNO } from '../../nfnetlink/constants.ts';
 import { systemErrorText } from './systemErrorText.ts';
-
-const ENOENT = 2;
-const EEXIST = 17;
-const ERANGE = 34;
-const EMSGSIZE = 90;
 
 type Texts = Readonly<Record<number, string>>;
 
 /** What ipset(8) says for an errno, whichever command met it. */
 const general: Texts = {
-  [ENOENT]: 'The set with the given name does not exist',
-  [EMSGSIZE]: 'Kernel error received: message could not be created',
-  [ERANGE]: 'The specified range is too large, split it up into smaller ranges',
+  [ERRNO.ENOENT]: 'The set with the given name does not exist',
+  [ERRNO.EMSGSIZE]: 'Kernel error received: message could not be created',
+  [ERRNO.ERANGE]: 'The specified range is too large, split it up into smaller ranges',
   [IPSET_ERR.PROTOCOL]: 'Kernel error received: ipset protocol error',
   [IPSET_ERR.FIND_TYPE]: 'Kernel error received: set type not supported',
   [IPSET_ERR.MAX_SETS]: 'Kernel error received: maximal number of sets reached, cannot create more.',
@@ -39,7 +35,7 @@ const general: Texts = {
 /** What it says for one command only. */
 const byCommand: Readonly<Record<number, Texts>> = {
   [IPSET_CMD.CREATE]: {
-    [EEXIST]: 'Set cannot be created: set with the same name already exists',
+    [ERRNO.EEXIST]: 'Set cannot be created: set with the same name already exists',
   },
   [IPSET_CMD.DESTROY]: {
     [IPSET_ERR.BUSY]: 'Set cannot be destroyed: it is in use by a kernel component',
@@ -59,7 +55,7 @@ const byCommand: Readonly<Record<number, Texts>> = {
     [IPSET_ERR.EXIST]: "Element cannot be deleted from the set: it's not added",
   },
   [IPSET_CMD.TYPE]: {
-    [EEXIST]: 'Kernel error received: set type does not supported',
+    [ERRNO.EEXIST]: 'Kernel error received: set type does not supported',
   },
 };
 
