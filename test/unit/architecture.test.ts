@@ -12,8 +12,9 @@ const arrows: Record<string, readonly string[]> = {
   rtnetlink: ['nfnetlink'],
   testing: ['nfnetlink', 'ctnetlink', 'ipset'],
   daemon: ['nfnetlink', 'ctnetlink', 'ipset', 'rtnetlink'],
+  capture: ['nfnetlink'],
   lab: [],
-  cli: ['nfnetlink', 'ctnetlink', 'ipset', 'daemon', 'lab'],
+  cli: ['nfnetlink', 'ctnetlink', 'ipset', 'capture', 'daemon', 'lab'],
 };
 
 /** Inside nfnetlink the arrow points from the later to the earlier. */
