@@ -1,8 +1,9 @@
 import { EncodeError, type RequestOptions } from '../nfnetlink/index.ts';
-import { type BatchCommand, runBatch } from './batch.ts';
+import { runBatch } from './batch.ts';
 import { IPSET_CMD } from './constants.ts';
 import { type CreateOptions, encodeCreateOptions, familyOf } from './create.ts';
 import { type Element, encodeElement, type SetShape } from './element.ts';
+import type { BatchCommand } from './elementBatch.ts';
 import { formatElement } from './elementText.ts';
 import type { SetHeader } from './header.ts';
 import type { TypeRevisions } from './kernelSession.ts';
@@ -174,8 +175,8 @@ export class IpsetClient extends IpsetReader {
   ): Promise<number> {
     // asked anew: a batch that has begun cannot be begun again
     const set = await this.shape(name, options);
-    const target = { command, set, protocol: await this.protocol(), exist: options.exist ?? false };
-    return runBatch(this.session.requester, target, elements, options);
+    const work = { command, set, protocol: await this.protocol(), exist: options.exist ?? false };
+    return runBatch(this.session.requester, work, elements, options);
   }
 }
 

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { byteLines, lineEnd } from '../../src/cli/ipset/byteLines.ts';
 import { findCommand } from '../../src/cli/ipset/commands.ts';
 import { kernelErrorText } from '../../src/cli/ipset/errorText.ts';
 import { Hosts } from '../../src/cli/ipset/hosts.ts';
@@ -10,7 +11,6 @@ import { parseNumber, parseSmall } from '../../src/cli/ipset/numbers.ts';
 import { Report } from '../../src/cli/ipset/report.ts';
 import { findRange, findSeparator } from '../../src/cli/ipset/separators.ts';
 import { compareElements } from '../../src/cli/ipset/sortOrder.ts';
-import { textLines } from '../../src/cli/ipset/textLines.ts';
 import { typeGrammars } from '../../src/cli/ipset/typeGrammar.ts';
 import { setTypes } from '../../src/ipset/setType.ts';
 
@@ -143,9 +143,26 @@ test('the order of -sorted', () => {
 
 test('lines as fgets reads them', async () => {
   const lines: string[] = [];
-  for await (const some of textLines(Readable.from(['ab\nc', 'd\n', 'e'.repeat(12), '\nlast']), 10))
-    lines.push(...some);
-  assert.equal(lines, ['ab\n', 'cd\n', 'eeeeeeeeee', 'ee\n', 'last']);
+  const pieces = ['ab\nc', 'd\n', 'e'.repeat(12), '\n', 'f'.repeat(10), '\n', 'g'.repeat(25), 'last'];
+  for await (const bytes of byteLines(Readable.from(pieces), 10)) {
+    for (let at = 0; at < bytes.length; ) {
+      const end = lineEnd(bytes, at, 10);
+      lines.push(Buffer.from(bytes.subarray(at, end)).toString());
+      at = end;
+    }
+  }
+  const tens = (letter: string) => letter.repeat(10);
+  assert.equal(lines, [
+    'ab\n',
+    'cd\n',
+    tens('e'),
+    'ee\n',
+    tens('f'),
+    '\n',
+    tens('g'),
+    tens('g'),
+    'ggggglast',
+  ]);
 });
 
 test('texts of refusals by command and kind of set', () => {

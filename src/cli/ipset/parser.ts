@@ -363,16 +363,6 @@ function checkNeeded(grammar: CommandGrammar, draft: Draft, console: Console): v
   if (keyword) console.fail(`Mandatory option \`${keywords[keyword.name].word}' is missing`);
 }
 
-/** Whether an element, without options, has what its type needs and nothing else. */
-export function isAllowed(draft: Draft, { needs, allows }: CommandGrammar): boolean {
-  for (const field of needs) if (draft[field] === undefined) return false;
-  for (const field of fields) {
-    if (draft[field] === undefined || allows.includes(field)) continue;
-    if (field !== 'cidr' || !allows.includes('ipTo')) return false;
-  }
-  return true;
-}
-
 const forms: Partial<Record<Field, string>> = {
   cidr: 'IP/CIDR range',
   ipTo: 'FROM-TO IP range',

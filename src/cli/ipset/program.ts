@@ -1,36 +1,32 @@
 import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { IPSET_CMD, IPSET_ERR } from '../../ipset/constants.ts';
-import {
-  createMessage,
-  destroyMessage,
-  elementMessage,
-  plainMessage,
-  twoNamesMessage,
-} from '../../ipset/messages.ts';
-import type { SetTypeName } from '../../ipset/setType.ts';
 import type { KernelError } from '../../nfnetlink/index.ts';
 import { isNetlinkError } from '../errors.ts';
 import type { Io } from '../io.ts';
+import { byteLines, lineEnd } from './byteLines.ts';
 import { COMMAND } from './commands.ts';
 import { Console, IPSET_VERSION } from './console.ts';
 import type { Draft } from './draft.ts';
 import { draftElementText } from './draftText.ts';
-import { readElement } from './elementReader.ts';
 import { kernelErrorText } from './errorText.ts';
 import { Finish, IPSET_EXIT, Pending } from './finish.ts';
+import { Gathering } from './gathering.ts';
 import { Hosts } from './hosts.ts';
 import { type CachedSet, describeFailure, Kernel, type OpenRequester } from './kernel.ts';
 import { LONGEST_LINE, type SplitLine, splitLine } from './line.ts';
 import { fileSink, list, type Sink, streamSink } from './list.ts';
 import { NetworkDatabase } from './netdb.ts';
-import { isAllowed, type ParserContext, parseCommand } from './parser.ts';
+import { type ParserContext, parseCommand, type ReadCommand } from './parser.ts';
+import { PlainLine } from './plainLine.ts';
 import type { Reading } from './reading.ts';
 import { Report } from './report.ts';
-import { type Refusal, RestoreBatch } from './restoreBatch.ts';
+import { requestMessage } from './requestMessage.ts';
 import { Settings } from './settings.ts';
 import { systemErrorText } from './systemErrorText.ts';
-import { textLines } from './textLines.ts';
+
+// a mark of byte order is a character like any other
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
 /** ipset(8): one command line, a restore file or a conversation. */
 export class Program {
@@ -42,7 +38,8 @@ export class Program {
   readonly #settings = new Settings();
   readonly #kernel: Kernel;
   readonly #sets = new Map<string, CachedSet>();
-  readonly #batch = new RestoreBatch();
+  readonly #gathering: Gathering;
+  readonly #plain = new PlainLine();
   readonly #reading: Reading;
   readonly #context: ParserContext;
 
@@ -50,6 +47,7 @@ export class Program {
     this.#io = io;
     this.#console = new Console(io, this.#report);
     this.#kernel = new Kernel(open);
+    this.#gathering = new Gathering({ kernel: this.#kernel, report: this.#report, console: this.#console });
     this.#reading = {
       draft: {},
       report: this.#report,
@@ -80,46 +78,42 @@ export class Program {
     }
   }
 
-  /** Reads one command line and does it. */
-  async #line(args: readonly string[]): Promise<void> {
-    let command: number | 'done' | 'failed' | 'interactive';
+  /** Reads one command line and does it. @returns a promise where something must be waited for */
+  #line(args: readonly string[]): Promise<void> | undefined {
+    const { file } = this.#settings;
+    const { text, severity } = this.#report;
+    const { draft } = this.#reading;
+    this.#reading.draft = { ...draft };
+    let read: ReadCommand;
     try {
-      command = await this.#parse(args);
+      read = parseCommand(args, this.#context);
     } catch (error) {
-      if (error instanceof Finish) await this.#sendWholePages();
-      throw error;
+      if (error instanceof Finish) return this.#finish(error);
+      if (!(error instanceof Pending)) throw error;
+      // the line is read from its beginning, once what it needs is known
+      this.#console.discard();
+      this.#settings.file = file;
+      this.#report.text = text;
+      this.#report.severity = severity;
+      this.#reading.draft = draft;
+      return error.work().then(() => this.#line(args));
     }
-    if (typeof command === 'number') await this.#perform(command);
-    else if (command === 'interactive') await this.#converse();
+    const { command } = read;
+    if (typeof command === 'number') return this.#perform(command);
+    return command === 'interactive' ? this.#converse() : undefined;
   }
 
-  /** Reads a command line; again, where something had to be asked for. */
-  async #parse(args: readonly string[]): Promise<number | 'done' | 'failed' | 'interactive'> {
-    const draft = this.#reading.draft;
-    for (;;) {
-      const { file } = this.#settings;
-      const { text, severity } = this.#report;
-      this.#reading.draft = { ...draft };
-      try {
-        return parseCommand(args, this.#context).command;
-      } catch (error) {
-        if (!(error instanceof Pending)) throw error;
-        this.#console.discard();
-        this.#settings.file = file;
-        this.#report.text = text;
-        this.#report.severity = severity;
-        await error.work();
-      }
-    }
+  /** Ends the program; of the elements that wait, those are sent that ipset(8) has sent by then. */
+  async #finish(error: unknown): Promise<never> {
+    await this.#gathering.sendWholePages();
+    throw error;
   }
 
-  async #perform(command: number): Promise<void> {
-    const line = this.#report.line;
+  #perform(command: number): Promise<void> | undefined {
     const isElement = command === IPSET_CMD.ADD || command === IPSET_CMD.DEL;
-    if (line !== 0 && isElement && this.#isWhole()) {
-      await this.#gather(command, this.#reading.draft, line);
-      this.#reading.draft = {};
-      return;
+    // a draft that an error has made void lacks its set
+    if (isElement && this.#report.line !== 0 && this.#reading.draft.setName !== undefined) {
+      return this.#gather(command);
     }
     switch (command) {
       case COMMAND.RESTORE:
@@ -128,11 +122,17 @@ export class Program {
         throw new Finish(IPSET_EXIT.DONE);
       case COMMAND.HELP:
         if (!this.#console.isInteractive) throw new Finish(IPSET_EXIT.DONE);
-        return;
+        return undefined;
       case COMMAND.VERSION:
         return this.#version();
     }
-    await this.#commit();
+    return this.#performNow(command);
+  }
+
+  /** Does what cannot wait, behind the elements that do. */
+  async #performNow(command: number): Promise<void> {
+    const { line } = this.#report;
+    await this.#gathering.commit();
     this.#report.line = line;
     const { draft } = this.#reading;
     if (await this.#ask(command, draft)) this.#remember(command, draft);
@@ -140,9 +140,14 @@ export class Program {
     if (this.#report.severity > 0) this.#console.failWithReport();
   }
 
-  /** A draft that an error has made void lacks its set. */
-  #isWhole(): boolean {
-    return this.#reading.draft.setName !== undefined;
+  /** Puts the element of a restore file to those that wait. */
+  #gather(command: typeof IPSET_CMD.ADD | typeof IPSET_CMD.DEL): Promise<void> | undefined {
+    const { draft, database } = this.#reading;
+    this.#reading.draft = {};
+    const { setName = '', type, family = 0 } = draft;
+    const target = { command, setName, exist: this.#settings.isExist, type: type!.type };
+    if (this.#report.severity === 0) this.#plain.aim(target, { type: type!, family }, database);
+    return this.#gathering.take(target, draft);
   }
 
   async #version(): Promise<void> {
@@ -164,7 +169,8 @@ export class Program {
     try {
       const session = await this.#kernel.session();
       const protocol = await session.protocol();
-      await session.requester.acknowledge(this.#message(command, draft, protocol));
+      const options = { protocol, exist: this.#settings.isExist, line: this.#report.line };
+      await session.requester.acknowledge(requestMessage(command, draft, options));
     } catch (error) {
       if (command === IPSET_CMD.TEST && errnoOf(error) === IPSET_ERR.EXIST) {
         const text = `${draftElementText(draft, this.#reading.database)} is NOT in set ${draft.setName}.`;
@@ -188,32 +194,6 @@ export class Program {
     this.#report.error(
       errno === undefined ? describeFailure(error, command) : kernelErrorText(errno, command, method),
     );
-  }
-
-  #message(command: number, draft: Draft, protocol: number): Uint8Array {
-    const { setName, setName2 = '' } = draft;
-    const { isExist } = this.#settings;
-    switch (command) {
-      case IPSET_CMD.CREATE: {
-        const { type, revision } = draft.type!;
-        const family = draft.family ?? 0;
-        const head = { protocol, setName, typeName: type.name as SetTypeName, revision, family };
-        return createMessage({ ...head, data: draft }, isExist);
-      }
-      case IPSET_CMD.DESTROY:
-        return destroyMessage(protocol, setName, isExist);
-      case IPSET_CMD.RENAME:
-      case IPSET_CMD.SWAP:
-        return twoNamesMessage(command, { protocol, setName, setName2 });
-      case IPSET_CMD.ADD:
-      case IPSET_CMD.DEL:
-      case IPSET_CMD.TEST: {
-        const data = this.#report.line === 0 && command !== IPSET_CMD.TEST ? { ...draft, line: 0 } : draft;
-        return elementMessage(command, { protocol, setName, data }, isExist);
-      }
-      default:
-        return plainMessage(command, { protocol, setName });
-    }
   }
 
   /** Keeps what is known of sets in step with a command that was done. */
@@ -247,57 +227,22 @@ export class Program {
     }
   }
 
-  /** Takes an element of a restore file; sends those that wait where it cannot join them. */
-  async #gather(
-    command: typeof IPSET_CMD.ADD | typeof IPSET_CMD.DEL,
-    draft: Draft,
-    line: number,
-  ): Promise<void> {
-    if (!this.#batch.takes(command, draft.setName!)) await this.#commit();
-    const { isExist } = this.#settings;
-    if (!this.#batch.add(command, draft, line, isExist)) return;
-    await this.#commit();
-    this.#batch.add(command, draft, line, isExist);
-  }
-
-  /** Sends the elements that wait. @throws Finish where the kernel refused one */
-  async #commit(): Promise<void> {
-    if (!this.#batch.isEmpty) await this.#send('send');
-  }
-
-  /** A wrong line ends the program; what ipset(8) has sent by then is sent. */
-  async #sendWholePages(): Promise<void> {
-    if (this.#batch.isEmpty) return;
-    this.#report.reset();
-    const said = this.#console.hold();
-    await this.#send('sendWhole');
-    this.#console.resume(said);
-  }
-
-  async #send(how: 'send' | 'sendWhole'): Promise<void> {
-    let refusal: Refusal | undefined;
-    try {
-      const session = await this.#kernel.session();
-      refusal = await this.#batch[how](session.requester, await session.protocol());
-    } catch (error) {
-      this.#report.error(describeFailure(error, IPSET_CMD.ADD));
-      this.#console.failWithReport();
-    }
-    if (!refusal) return;
-    const { errno, command, type, line } = refusal;
-    if (line !== undefined) this.#report.line = line;
-    this.#report.error(kernelErrorText(errno, command, type.method));
-    this.#console.failWithReport();
-  }
-
   async #restore(): Promise<void> {
     const { file } = this.#settings;
     let line = 0;
     try {
-      for await (const texts of textLines(this.#input(file), LONGEST_LINE)) {
-        for (const text of texts) {
+      for await (const bytes of byteLines(this.#input(file), LONGEST_LINE)) {
+        for (let at = 0; at < bytes.length; ) {
           this.#report.line = ++line;
-          const working = this.#restoreLine(text);
+          const start = at;
+          at = this.#plain.read(bytes, start);
+          let working: Promise<void> | undefined;
+          if (at !== -1) {
+            working = this.#gathering.takePlain(this.#plain);
+          } else {
+            at = lineEnd(bytes, start, LONGEST_LINE);
+            working = this.#restoreLine(decoder.decode(bytes.subarray(start, at)));
+          }
           if (working) await working;
         }
       }
@@ -305,45 +250,16 @@ export class Program {
       if (isOpenFailure(error)) throw new Finish(255);
       throw error;
     }
-    await this.#commit();
+    await this.#gathering.commit();
     throw new Finish(IPSET_EXIT.DONE);
   }
 
-  /** Nothing is left to wait for where the line is an element that joins those that wait. */
   #restoreLine(text: string): Promise<void> | undefined {
+    this.#plain.forget();
     const trimmed = text.trimStart();
     if (trimmed === '' || trimmed.startsWith('#')) return undefined;
-    if (trimmed === 'COMMIT\n' || trimmed === 'COMMIT\r\n') return this.#commit();
-    const words = splitLine(trimmed);
-    if (typeof words !== 'string' && this.#gatherAtOnce(words)) return undefined;
-    return this.#words(words);
-  }
-
-  /** The usual line of a restore file. @returns false, with nothing done, where it is another one */
-  #gatherAtOnce(words: readonly string[]): boolean {
-    const command = elementCommands.get(words[0]!);
-    const setName = words[1];
-    if (command === undefined || setName === undefined || words.length !== 3) return false;
-    const { report } = this.#reading;
-    const set = this.#sets.get(setName);
-    if (!set || report.severity > 0 || words[2]!.startsWith('-') || setName.startsWith('-')) return false;
-    if (!this.#batch.takes(command, setName)) return false;
-    const draft: Draft = { setName, type: set.type, family: set.family };
-    this.#reading.draft = draft;
-    let isRead = false;
-    try {
-      isRead = readElement(this.#reading, set.type.grammar, words[2]!);
-    } catch (error) {
-      if (!(error instanceof Pending)) throw error;
-    }
-    this.#reading.draft = {};
-    if (!isRead || report.severity > 0 || !isComplete(draft, command, set)) {
-      // read again below, where its faults are told
-      this.#console.discard();
-      report.reset();
-      return false;
-    }
-    return !this.#batch.add(command, draft, report.line, this.#settings.isExist);
+    if (trimmed === 'COMMIT\n' || trimmed === 'COMMIT\r\n') return this.#gathering.commit();
+    return this.#words(splitLine(trimmed));
   }
 
   #input(file: string | undefined): Readable {
@@ -351,16 +267,14 @@ export class Program {
   }
 
   /** One line of a restore file or of a conversation. */
-  async #words(words: SplitLine): Promise<void> {
+  #words(words: SplitLine): Promise<void> | undefined {
+    if (typeof words !== 'string') return this.#line(words);
     try {
-      if (words === 'too long') this.#console.fail('Line is too long to parse.');
-      else if (words === 'open quote') this.#console.fail('Missing close quote!');
+      this.#console.fail(words === 'too long' ? 'Line is too long to parse.' : 'Missing close quote!');
+      return undefined;
     } catch (error) {
-      await this.#sendWholePages();
-      throw error;
+      return this.#finish(error);
     }
-    if (typeof words === 'string') return;
-    await this.#line(words);
   }
 
   async #converse(): Promise<void> {
@@ -368,9 +282,11 @@ export class Program {
     const prompt = 'ipset> ';
     this.#console.print(prompt);
     this.#console.flush();
-    for await (const texts of textLines(this.#io.stdin, LONGEST_LINE)) {
-      for (const text of texts) {
-        const trimmed = text.trimStart();
+    for await (const bytes of byteLines(this.#io.stdin, LONGEST_LINE)) {
+      for (let at = 0; at < bytes.length; ) {
+        const end = lineEnd(bytes, at, LONGEST_LINE);
+        const trimmed = decoder.decode(bytes.subarray(at, end)).trimStart();
+        at = end;
         if (trimmed === '' || trimmed.startsWith('#')) this.#console.print(prompt);
         else await this.#words(splitLine(trimmed));
         this.#console.print(prompt);
@@ -379,16 +295,6 @@ export class Program {
     }
     throw new Finish(IPSET_EXIT.DONE);
   }
-}
-
-const elementCommands = new Map<string, typeof IPSET_CMD.ADD | typeof IPSET_CMD.DEL>([
-  ['add', IPSET_CMD.ADD],
-  ['del', IPSET_CMD.DEL],
-]);
-
-/** Whether an element has what its type needs, and nothing else. */
-function isComplete(draft: Draft, command: number, { type }: CachedSet): boolean {
-  return isAllowed(draft, command === IPSET_CMD.ADD ? type.grammar.add : type.grammar.del);
 }
 
 const needsSet = new Set<number>([IPSET_CMD.CREATE, IPSET_CMD.ADD, IPSET_CMD.DEL, IPSET_CMD.TEST]);
