@@ -23,6 +23,7 @@ export * from './requests/delete.ts';
 export * from './requests/flush.ts';
 export * from './requests/get.ts';
 export * from './requests/list.ts';
+export * from './requests/rawKey.ts';
 export * from './statistics.ts';
 export * from './statisticsAttributes.ts';
 export * from './subsystem.ts';

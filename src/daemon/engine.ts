@@ -16,14 +16,14 @@ import { NetworkSet } from './network.ts';
 import { PendingFlows } from './pending.ts';
 import { familyName, type Plan } from './plan.ts';
 import type { ResetOutcome } from './resetOutcome.ts';
-import { type ResetJob, Resetter } from './resetter.ts';
+import { Resetter } from './resetter.ts';
 import { RuleSets } from './ruleSets.ts';
 import type { Surroundings } from './scope.ts';
 import { tellSetState } from './setStateWarning.ts';
 import { makeStanding, type Standing } from './standing.ts';
 import { unpin } from './stickyPins.ts';
 import { SuppressedTeller } from './suppressedTeller.ts';
-import type { SuppressReason, Tell, Why } from './tell.ts';
+import type { Reason, SuppressReason, Tell } from './tell.ts';
 import type { Totals } from './totals.ts';
 import type { Verdict } from './verdict.ts';
 import { Verification } from './verification.ts';
@@ -129,12 +129,12 @@ export class Engine {
       standing: () => this.#standing,
       now: () => clock.now(),
       wallNow: parts.wallNow,
-      ...(plan.rules.some(({ sticky }) => sticky) && { unpin: (job) => unpin(sets, plan, store, job) }),
+      ...(plan.rules.some(({ sticky }) => sticky) && { unpin: (slot) => unpin(sets, plan, store, slot) }),
       dryRun: plan.dryRun,
       mayGo: () => !this.#stopped && this.guard.hold === undefined,
-      onOutcome: (job, outcome, detail) => this.#told(job, outcome, detail),
-      onHeld: ({ slot, rule }) => {
-        if (this.guard.hold) this.#suppress(slot, rule, this.guard.hold);
+      onOutcome: (slot, outcome, detail) => this.#told(slot, outcome, detail),
+      onHeld: (slot) => {
+        if (this.guard.hold) this.#suppress(slot, store.rule(slot), this.guard.hold);
         this.store.free(slot);
       },
       onFailure: (error) => this.#failed('resets', error),
@@ -331,7 +331,7 @@ export class Engine {
     const now = this.#parts.clock.now();
     const answer = this.guard.ask(flowKey(this.store, slot), clientKey(this.store, slot), now);
     if (answer.go) {
-      this.#resetter.submit({ slot, rule });
+      this.#resetter.submit(slot, rule);
       return;
     }
     const isDeferred = answer.reason === 'budget' || answer.reason === 'client-budget';
@@ -348,14 +348,16 @@ export class Engine {
 
   #suppress(slot: number, rule: number, reason: SuppressReason, forMs?: number): void {
     this.#parts.totals.suppressed[reason]++;
-    this.#suppressed.tell(reason, forMs, () => this.#why(slot, rule));
+    this.#suppressed.tell(reason, forMs, () => ({
+      flow: describeFlow(this.store, slot),
+      ...this.#reason(slot, rule),
+    }));
   }
 
-  #why(slot: number, rule: number): Why {
+  #reason(slot: number, rule: number): Reason {
     const { rules, interfaces } = this.plan;
     const expected = this.#standing.expected(rule, familyName(this.store.family(slot)));
     return {
-      flow: describeFlow(this.store, slot),
       rule: rules[rule]!.name,
       set: rules[rule]!.set,
       from: interfaces[this.store.interface(slot)]!.name,
@@ -363,20 +365,20 @@ export class Engine {
     };
   }
 
-  #told(job: ResetJob, outcome: ResetOutcome, detail?: string): void {
-    const { slot, rule } = job;
+  #told(slot: number, outcome: ResetOutcome, detail?: string): void {
     const { totals, clock, tell, warnings } = this.#parts;
     const now = clock.now();
-    const why = this.#why(slot, rule);
+    const reason = this.#reason(slot, this.store.rule(slot));
+    const flow = describeFlow(this.store, slot);
     const age = (this.store.flags(slot) & FLOW_FLAG.NEW) === 0 ? null : now - this.store.firstSeen(slot);
     totals.resets[outcome]++;
     if (outcome === 'deleted') {
       if (age !== null) totals.noteLatency(age);
-      this.#verification.watch(slot, why, now);
+      this.#verification.watch(slot, reason, now);
     }
     this.store.free(slot);
     const sinceNewMs = age === null ? null : Math.round(age * 10) / 10;
-    tell({ event: 'reset', outcome, ...why, sinceNewMs, ...(detail !== undefined && { detail }) });
+    tell({ event: 'reset', outcome, flow, ...reason, sinceNewMs, ...(detail !== undefined && { detail }) });
     if (outcome === 'offloaded') {
       const todo = 'turn flow offload off, or use a kernel from 5.10.182, 5.15.115, 6.1.32 or 6.4 on';
       warnings.warn('reset refused', 'the kernel does not delete offloaded flows (EBUSY)', todo);

@@ -1,7 +1,6 @@
-import type { CompleteTuple } from '../ctnetlink/index.ts';
 import { hasPorts, isIcmp, protocolName } from '../ctnetlink/protocol.ts';
 import { formatAddress } from '../nfnetlink/address.ts';
-import { addressLength, FLOW_FLAG, type FlowStore } from './flowStore.ts';
+import { addressLength, type FlowStore } from './flowStore.ts';
 import { type Family, familyName } from './plan.ts';
 
 /** A flow for people, logs and the control socket. */
@@ -21,22 +20,6 @@ export interface FlowDescription {
   readonly zone?: number;
 }
 
-/** The original tuple of a stored flow, as requests want it. */
-export function tupleOf(store: FlowStore, slot: number): CompleteTuple {
-  const bytes = store.bytesOf(slot);
-  const length = addressLength(store.family(slot));
-  const source = store.sourceAt(slot);
-  const destination = store.destinationAt(slot);
-  const oneWayZone = (store.flags(slot) & FLOW_FLAG.TUPLE_ZONE) !== 0 ? store.zone(slot) : undefined;
-  return {
-    source: formatAddress(bytes.subarray(source, source + length)),
-    destination: formatAddress(bytes.subarray(destination, destination + length)),
-    protocol: store.protocol(slot),
-    ...distinction(store, slot),
-    ...(oneWayZone !== undefined && { zone: oneWayZone }),
-  };
-}
-
 /** What tells flows of one protocol between two hosts apart: ports, or ICMP's fields. */
 function distinction(
   store: FlowStore,
@@ -52,12 +35,13 @@ function distinction(
 
 export function describeFlow(store: FlowStore, slot: number): FlowDescription {
   const zone = store.zone(slot);
-  const { source, destination, protocol } = tupleOf(store, slot);
+  const length = addressLength(store.family(slot));
+  const address = (at: number) => formatAddress(store.bytesOf(slot).subarray(at, at + length));
   return {
     family: familyName(store.family(slot)),
-    protocol: protocolName(protocol),
-    source,
-    destination,
+    protocol: protocolName(store.protocol(slot)),
+    source: address(store.sourceAt(slot)),
+    destination: address(store.destinationAt(slot)),
     ...distinction(store, slot),
     mark: store.mark(slot),
     id: store.id(slot),

@@ -3,8 +3,8 @@
  * garbage for an event. A slot belongs to whoever took it until it is freed.
  *
  * A record: family, protocol, flags (u8 each), source and destination port (u16; for ICMP its id, and
- * type << 8 | code), mark, id, zone, interface, when it was first seen (milliseconds of the daemon's clock),
- * source and destination address (16 bytes each, IPv4 in the first four).
+ * type << 8 | code), mark, id, zone, interface, the rule that it is misplaced by, when it was first seen
+ * (milliseconds of the daemon's clock), source and destination address (16 bytes each, IPv4 in the first four).
  * Memory: 64 bytes a slot plus 4 for the free list, taken in chunks as needed and kept; the store refuses
  * what is over its limit, it never grows past it.
  */
@@ -16,7 +16,7 @@ const NONE = 0xffffffff;
 
 /** Where in a record each field stands. */
 const AT = { FAMILY: 0, PROTOCOL: 1, FLAGS: 2, SOURCE: 32, DESTINATION: 48 } as const;
-const WORD = { PORTS: 1, MARK: 2, ID: 3, ZONE_INTERFACE: 4, FIRST_SEEN: 3 } as const;
+const WORD = { PORTS: 1, MARK: 2, ID: 3, ZONE_INTERFACE: 4, RULE: 5, FIRST_SEEN: 3 } as const;
 
 /** Record flags. */
 export const FLOW_FLAG = {
@@ -144,6 +144,13 @@ export class FlowStore {
   }
   interface(slot: number): number {
     return this.#word(slot, WORD.ZONE_INTERFACE) & 0xffff;
+  }
+  /** The rule that called the flow misplaced; undefined until setRule(). */
+  rule(slot: number): number {
+    return this.#word(slot, WORD.RULE);
+  }
+  setRule(slot: number, rule: number): void {
+    this.#chunks[slot >>> CHUNK_BITS]!.words[(slot & (CHUNK - 1)) * WORDS + WORD.RULE] = rule;
   }
   /** The slot behind this one in the queue that holds it, or -1. A queue's owner sets it. */
   next(slot: number): number {

@@ -1,20 +1,20 @@
-import { CTA, encodeDeleteFlow, encodeGetFlow, FlowView, IPS } from '../ctnetlink/index.ts';
+import {
+  CTA,
+  FlowView,
+  IPS,
+  LONGEST_RAW_REQUEST,
+  writeDeleteFlow,
+  writeGetFlow,
+} from '../ctnetlink/index.ts';
 import { ERRNO } from '../nfnetlink/constants.ts';
 import { errnoName } from '../nfnetlink/errno.ts';
-import { concatenated } from '../nfnetlink/message.ts';
 import type { Requester } from '../nfnetlink/requester.ts';
-import { tupleOf } from './flowDescription.ts';
-import { FLOW_FLAG, type FlowStore } from './flowStore.ts';
+import type { FlowStore } from './flowStore.ts';
 import type { MarkTable } from './intake.ts';
 import type { ResetOutcome } from './resetOutcome.ts';
+import { SlotQueue } from './slotQueue.ts';
 import type { Standing } from './standing.ts';
-
-/** A misplaced flow on its way to its reset. */
-export interface ResetJob {
-  readonly slot: number;
-  /** The rule that called it misplaced. */
-  readonly rule: number;
-}
+import { StoredFlow } from './storedFlow.ts';
 
 export interface ResetterParts {
   readonly store: FlowStore;
@@ -29,54 +29,67 @@ export interface ResetterParts {
    * Lets go of what would bring the flow back to its interface; resolves with why it could not, and then the
    * flow is not deleted.
    */
-  readonly unpin?: (job: ResetJob) => Promise<string | undefined>;
+  readonly unpin?: (slot: number) => Promise<string | undefined>;
   /** Nothing is deleted: what would be is told as 'dry-run'. */
   readonly dryRun: boolean;
   /** Whether resets may still be made, asked before each round: the circuit breaker may have opened. */
   readonly mayGo: () => boolean;
-  /** Receives every job once, with its end; the slot is the receiver's from then on. */
-  readonly onOutcome: (job: ResetJob, outcome: ResetOutcome, detail?: string) => void;
-  /** Receives the jobs that wait when no more may be made, in place of their outcome. */
-  readonly onHeld: (job: ResetJob) => void;
-  /** Hears that a round could not be asked for, or not to its end; its jobs are `refused`. */
+  /** Receives every flow once, with its end; the slot is the receiver's from then on. */
+  readonly onOutcome: (slot: number, outcome: ResetOutcome, detail?: string) => void;
+  /** Receives the flows that wait when no more resets may be made, in place of their outcome. */
+  readonly onHeld: (slot: number) => void;
+  /** Hears that a round could not be asked for, or not to its end; its flows are `refused`. */
   readonly onFailure: (error: unknown) => void;
 }
 
-/** Jobs of one round: their GETs go out together, then the DELETEs of those that were confirmed. */
+/** Flows of one round: their GETs go out together, then the DELETEs of those that were confirmed. */
 const ROUND = 256;
 /** Two clocks are compared, each rounded to a millisecond. */
 const CLOCK_SLACK_MS = 2;
+/** In place of a slot: the flow has its outcome. */
+const OVER = -1;
 
 /**
  * Deletes misplaced flows, each only after it was read again and is still what was judged: the same id, on
- * the same wrong interface, not dying, and no later incarnation of the tuple. Rounds follow one another.
+ * the same wrong interface, not dying, and no later incarnation of the tuple. Rounds follow one another, in
+ * memory that is taken once; nothing is allocated for a flow.
  */
 export class Resetter {
   readonly #parts: ResetterParts;
   readonly #view = new FlowView();
-  #queue: ResetJob[] = [];
+  readonly #flow: StoredFlow;
+  readonly #waiting: SlotQueue;
+  /** The flows of the round under way, and their messages. */
+  readonly #slots = new Int32Array(ROUND);
+  readonly #messages = new Uint8Array(ROUND * LONGEST_RAW_REQUEST);
+  /** What was found out of each; undefined for a flow that is to be deleted. */
+  readonly #ends: (ResetOutcome | undefined)[] = [];
+  readonly #details: (string | undefined)[] = [];
   #running: Promise<void> | undefined;
 
   constructor(parts: ResetterParts) {
     this.#parts = parts;
+    this.#flow = new StoredFlow(parts.store);
+    this.#waiting = new SlotQueue(parts.store);
   }
 
-  /** Jobs that wait; those of the round under way are not counted. */
+  /** Flows that wait; those of the round under way are not counted. */
   get backlog(): number {
-    return this.#queue.length;
+    return this.#waiting.length;
   }
   get isIdle(): boolean {
-    return this.#queue.length === 0 && this.#running === undefined;
+    return this.#waiting.length === 0 && this.#running === undefined;
   }
 
-  /** Takes a job; it goes out with the next flush(). */
-  submit(job: ResetJob): void {
-    this.#queue.push(job);
+  /** Takes a flow that the rule called misplaced; it goes out with the next flush(). */
+  submit(slot: number, rule: number): void {
+    this.#parts.store.setRule(slot, rule);
+    this.#waiting.push(slot);
   }
 
   /** Starts working through the queue; resolves when it is empty. */
   flush(): Promise<void> {
-    if (this.#queue.length === 0) return this.#running ?? Promise.resolve();
+    if (this.#waiting.length === 0) return this.#running ?? Promise.resolve();
     this.#running ??= this.#work().finally(() => {
       this.#running = undefined;
     });
@@ -84,79 +97,130 @@ export class Resetter {
   }
 
   async #work(): Promise<void> {
-    while (this.#queue.length > 0) {
-      if (!this.#parts.mayGo()) {
-        for (const job of this.#queue.splice(0)) this.#parts.onHeld(job);
+    const { mayGo, onHeld } = this.#parts;
+    while (this.#waiting.length > 0) {
+      if (!mayGo()) {
+        while (this.#waiting.length > 0) onHeld(this.#waiting.shift());
         return;
       }
-      const jobs = this.#queue.splice(0, ROUND);
-      const confirmed = await this.#unpin(await this.#confirm(jobs));
-      if (confirmed.length > 0) await this.#delete(confirmed);
+      await this.#delete(await this.#unpin(await this.#confirm(this.#take())));
     }
   }
 
-  /** Ends the jobs that something would bring back, returns the others. */
-  async #unpin(jobs: readonly ResetJob[]): Promise<readonly ResetJob[]> {
-    const { unpin, onOutcome } = this.#parts;
-    if (!unpin) return jobs;
-    const reasons = await Promise.all(jobs.map(unpin));
-    return jobs.filter((job, index) => {
-      const reason = reasons[index];
-      if (reason !== undefined) onOutcome(job, 'refused', reason);
-      return reason === undefined;
-    });
+  /** Fills a round and returns how many flows it has, as every step below does. */
+  #take(): number {
+    let count = 0;
+    while (count < ROUND && this.#waiting.length > 0) this.#slots[count++] = this.#waiting.shift();
+    return count;
   }
 
-  /** Reads every job's entry again; ends those that are no longer to be deleted, returns the others. */
-  async #confirm(jobs: readonly ResetJob[]): Promise<ResetJob[]> {
-    const { store, requester, dryRun } = this.#parts;
-    const verdicts: (ResetOutcome | undefined)[] = jobs.map(() => undefined);
-    const seen = jobs.map(() => false);
-    const details: (string | undefined)[] = [];
-    const messages = concatenated(
-      jobs.map(({ slot }) => encodeGetFlow({ originalTuple: tupleOf(store, slot), zone: this.#zone(slot) })),
-    );
+  /** Reads every entry again and ends those that are not to be deleted. */
+  async #confirm(count: number): Promise<number> {
+    const ends = this.#ends;
+    const details = this.#details;
+    let end = 0;
+    for (let i = 0; i < count; i++) {
+      end = writeGetFlow(this.#messages, end, this.#flow.at(this.#slots[i]!));
+      // until its entry is seen
+      ends[i] = 'gone';
+      details[i] = undefined;
+    }
     try {
-      await requester.pipeline(messages, {
-        onData: (index, bytes, start, end) => {
-          seen[index] = true;
+      await this.#parts.requester.pipeline(this.#messages.subarray(0, end), {
+        onData: (index, bytes, start, stop) => {
           try {
-            verdicts[index] = this.#compare(jobs[index]!, bytes, start, end);
+            ends[index] = this.#compare(this.#slots[index]!, bytes, start, stop);
           } catch (error) {
             // an entry that cannot be read is not deleted
-            verdicts[index] = 'refused';
+            ends[index] = 'refused';
             details[index] = (error as Error).message;
           }
         },
         onAck: (index, errno) => {
           if (errno === 0) return;
-          verdicts[index] = errno === ERRNO.ENOENT ? 'gone' : 'refused';
+          ends[index] = errno === ERRNO.ENOENT ? 'gone' : 'refused';
           if (errno !== ERRNO.ENOENT) details[index] = errnoName(errno);
         },
       });
     } catch (error) {
-      this.#fail(jobs, error);
-      return [];
+      this.#fail(count, error);
+      return 0;
     }
-    return jobs.filter((job, index) => {
-      const ended = verdicts[index] ?? (seen[index] ? (dryRun ? 'dry-run' : undefined) : 'gone');
-      if (ended) this.#parts.onOutcome(job, ended, details[index]);
-      return !ended;
-    });
+    return this.#keep(count);
+  }
+
+  /** Ends the flows that something would bring back. */
+  async #unpin(count: number): Promise<number> {
+    const { unpin } = this.#parts;
+    if (!unpin || count === 0) return count;
+    const slots = [...this.#slots.subarray(0, count)];
+    const reasons = await Promise.all(slots.map(unpin));
+    for (const [i, reason] of reasons.entries()) {
+      this.#ends[i] = reason === undefined ? undefined : 'refused';
+      this.#details[i] = reason;
+    }
+    return this.#keep(count);
+  }
+
+  async #delete(count: number): Promise<void> {
+    if (count === 0) return;
+    const { store, requester } = this.#parts;
+    let end = 0;
+    for (let i = 0; i < count; i++) {
+      const slot = this.#slots[i]!;
+      end = writeDeleteFlow(this.#messages, end, this.#flow.at(slot), store.id(slot));
+    }
+    try {
+      await requester.pipeline(this.#messages.subarray(0, end), {
+        onAck: (index, errno) => {
+          if (errno === 0) this.#end(index, 'deleted');
+          else if (errno === ERRNO.ENOENT) this.#end(index, 'gone');
+          else if (errno === ERRNO.EBUSY) this.#end(index, 'offloaded');
+          else this.#end(index, 'refused', errnoName(errno));
+        },
+      });
+    } catch (error) {
+      // whether the kernel did these is not known; a flow that is still misplaced is found by the next sweep
+      this.#fail(count, error);
+    }
+  }
+
+  /** Tells of the flows whose end is known, and moves the others together. */
+  #keep(count: number): number {
+    let kept = 0;
+    for (let i = 0; i < count; i++) {
+      const end = this.#ends[i];
+      if (end === undefined) this.#slots[kept++] = this.#slots[i]!;
+      else this.#end(i, end, this.#details[i]);
+    }
+    return kept;
+  }
+
+  #end(index: number, outcome: ResetOutcome, detail?: string): void {
+    const slot = this.#slots[index]!;
+    this.#slots[index] = OVER;
+    this.#parts.onOutcome(slot, outcome, detail);
+  }
+
+  #fail(count: number, error: unknown): void {
+    for (let i = 0; i < count; i++)
+      if (this.#slots[i] !== OVER) this.#end(i, 'refused', (error as Error).message);
+    this.#parts.onFailure(error);
   }
 
   /** Why the entry is not to be deleted, or undefined where it is what was judged. */
-  #compare(job: ResetJob, bytes: Uint8Array, start: number, end: number): ResetOutcome | undefined {
-    const { store, marks, standing } = this.#parts;
-    const { slot, rule } = job;
+  #compare(slot: number, bytes: Uint8Array, start: number, end: number): ResetOutcome | undefined {
+    const { store, marks, standing, dryRun } = this.#parts;
     const entry = this.#view.attach(bytes, start, end);
     if ((entry.status & IPS.DYING) !== 0) return 'gone';
     if (entry.id !== store.id(slot)) return 'changed';
     if (marks.interfaceOf(entry.mark) !== store.interface(slot)) return 'changed';
     const family = store.family(slot);
+    const rule = store.rule(slot);
     const now = standing();
     if (!now.hasTarget(rule, family) || now.isExpected(rule, family, store.interface(slot))) return 'changed';
-    return this.#isLater(slot) ? 'changed' : undefined;
+    if (this.#isLater(slot)) return 'changed';
+    return dryRun ? 'dry-run' : undefined;
   }
 
   /**
@@ -170,41 +234,5 @@ export class Resetter {
     const { store, now, wallNow } = this.#parts;
     const judgedAt = wallNow() - (now() - store.firstSeen(slot));
     return Number(start / 1_000_000n) > judgedAt + CLOCK_SLACK_MS;
-  }
-
-  async #delete(jobs: readonly ResetJob[]): Promise<void> {
-    const { store, requester, onOutcome } = this.#parts;
-    const messages = concatenated(
-      jobs.map(({ slot }) =>
-        encodeDeleteFlow({ originalTuple: tupleOf(store, slot), zone: this.#zone(slot), id: store.id(slot) }),
-      ),
-    );
-    const open = new Set(jobs);
-    try {
-      await requester.pipeline(messages, {
-        onAck: (index, errno) => {
-          open.delete(jobs[index]!);
-          if (errno === 0) onOutcome(jobs[index]!, 'deleted');
-          else if (errno === ERRNO.ENOENT) onOutcome(jobs[index]!, 'gone');
-          else if (errno === ERRNO.EBUSY) onOutcome(jobs[index]!, 'offloaded');
-          else onOutcome(jobs[index]!, 'refused', errnoName(errno));
-        },
-      });
-    } catch (error) {
-      // whether the kernel did these is not known; a flow that is still misplaced is found by the next sweep
-      this.#fail(open, error);
-    }
-  }
-
-  #fail(jobs: Iterable<ResetJob>, error: unknown): void {
-    for (const job of jobs) this.#parts.onOutcome(job, 'refused', (error as Error).message);
-    this.#parts.onFailure(error);
-  }
-
-  /** The zone of both directions; that of one direction stands in the tuple. */
-  #zone(slot: number): number | undefined {
-    const { store } = this.#parts;
-    const zone = store.zone(slot);
-    return zone === 0 || (store.flags(slot) & FLOW_FLAG.TUPLE_ZONE) !== 0 ? undefined : zone;
   }
 }

@@ -4,7 +4,6 @@ import { ERRNO } from '../nfnetlink/constants.ts';
 import type { KernelError, NetlinkError } from '../nfnetlink/errors.ts';
 import { addressLength, type FlowStore } from './flowStore.ts';
 import { familyName, type Plan } from './plan.ts';
-import type { ResetJob } from './resetter.ts';
 
 /**
  * Takes the client of a flow under a sticky rule out of the sets that hold it to the flow's interface: the
@@ -15,13 +14,13 @@ export async function unpin(
   client: IpsetClient,
   { rules, interfaces }: Plan,
   store: FlowStore,
-  { slot, rule }: ResetJob,
+  slot: number,
 ): Promise<string | undefined> {
   const family = store.family(slot);
   const at = store.sourceAt(slot);
   const ip = formatAddress(store.bytesOf(slot).subarray(at, at + addressLength(family)));
   const { mark } = interfaces[store.interface(slot)]!;
-  for (const set of rules[rule]!.sticky?.[familyName(family)] ?? []) {
+  for (const set of rules[store.rule(slot)]!.sticky?.[familyName(family)] ?? []) {
     try {
       await client.del(set, { ip, mark }, { exist: true });
     } catch (error) {

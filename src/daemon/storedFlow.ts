@@ -1,9 +1,13 @@
+import type { RawFlowKey } from '../ctnetlink/index.ts';
 import type { RuleFacts } from './candidates.ts';
 import type { Placement } from './decide.ts';
-import type { FlowStore } from './flowStore.ts';
+import { FLOW_FLAG, type FlowStore } from './flowStore.ts';
 
-/** A stored flow as the pure functions see flows. One object for all slots: valid until the next at(). */
-export class StoredFlow implements RuleFacts, Placement {
+/**
+ * A stored flow as the pure functions and the writers of requests see flows. One object for all slots: valid
+ * until the next at().
+ */
+export class StoredFlow implements RuleFacts, Placement, RawFlowKey {
   readonly #store: FlowStore;
   #slot = -1;
 
@@ -30,6 +34,12 @@ export class StoredFlow implements RuleFacts, Placement {
   }
   get destinationPort(): number {
     return this.#store.destinationPort(this.#slot);
+  }
+  get zone(): number {
+    return this.#store.zone(this.#slot);
+  }
+  get isTupleZone(): boolean {
+    return (this.#store.flags(this.#slot) & FLOW_FLAG.TUPLE_ZONE) !== 0;
   }
   get bytes(): Uint8Array {
     return this.#store.bytesOf(this.#slot);

@@ -14,9 +14,8 @@ export type SweepCause =
   | 'elements'
   | 'shed';
 
-/** Which rule wanted what of a flow: the why of an action. */
-export interface Why {
-  readonly flow: FlowDescription;
+/** Which rule wants what of flows on one interface. */
+export interface Reason {
   readonly rule: string;
   /** Null for a rule without a set. */
   readonly set: string | null;
@@ -24,6 +23,11 @@ export interface Why {
   readonly from: string;
   /** The interfaces that are right for it now. */
   readonly expected: readonly string[];
+}
+
+/** The why of an action on a flow. */
+export interface Why extends Reason {
+  readonly flow: FlowDescription;
 }
 
 /** Everything that the daemon says while it runs, in the order in which it happens. */

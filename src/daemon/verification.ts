@@ -4,7 +4,7 @@ import { flowHash, flowKey } from './flowKey.ts';
 import { FLOW_FLAG, type FlowStore } from './flowStore.ts';
 import type { ResetGuard } from './guard.ts';
 import { Successors } from './successors.ts';
-import type { Tell, Why } from './tell.ts';
+import type { Reason, Tell } from './tell.ts';
 import type { Totals } from './totals.ts';
 import type { Warnings } from './warnings.ts';
 
@@ -21,7 +21,7 @@ export interface VerificationParts {
 
 /** What is remembered of a reset until its successor is seen. */
 interface Reset {
-  readonly why: Why;
+  readonly reason: Reason;
   readonly at: number;
   /** When the first reset of this key was made that has not been verified since. */
   readonly firstAt: number;
@@ -46,12 +46,12 @@ export class Verification {
   }
 
   /** Notes that the flow was deleted. */
-  watch(slot: number, why: Why, now: number): void {
+  watch(slot: number, reason: Reason, now: number): void {
     const { store } = this.#parts;
     const key = flowKey(store, slot);
     const firstAt = this.#successors.find(key, now)?.firstAt ?? now;
     const sourcePort = (store.flags(slot) & FLOW_FLAG.NEW) === 0 ? undefined : store.sourcePort(slot);
-    this.#successors.watch(key, flowHash(store, slot), { why, at: now, firstAt, sourcePort }, now);
+    this.#successors.watch(key, flowHash(store, slot), { reason, at: now, firstAt, sourcePort }, now);
   }
 
   /** Looks at a flow that has begun. */
@@ -61,20 +61,20 @@ export class Verification {
     const key = flowKey(store, slot);
     const reset = this.#successors.find(key, now);
     if (!reset) return;
-    const { why, at } = reset;
+    const { reason, at } = reset;
     const to = interfaceName(store.interface(slot));
-    const moved = why.expected.includes(to);
+    const moved = reason.expected.includes(to);
     // a connection to the same place that was begun before the reset proves nothing against it
     if (!moved && this.#mayBeOlder(slot, reset, now)) return;
     this.#successors.drop(key);
     const flow = describeFlow(store, slot);
-    tell({ event: moved ? 'moved' : 'returned', ...why, flow, to, afterMs: Math.round(now - at) });
+    tell({ event: moved ? 'moved' : 'returned', flow, ...reason, to, afterMs: Math.round(now - at) });
     if (moved) {
       totals.moved++;
       guard.moved();
     } else {
       totals.returned++;
-      this.#warnReturned(key, why, to, now);
+      this.#warnReturned(key, reason, to, now);
     }
   }
 
@@ -88,13 +88,13 @@ export class Verification {
     return sourcePort !== store.sourcePort(slot) && lag.mayPredate(firstAt, now);
   }
 
-  #warnReturned(key: string, why: Why, to: string, now: number): void {
+  #warnReturned(key: string, reason: Reason, to: string, now: number): void {
     const { warnings, guard } = this.#parts;
     const { opened } = guard.returned(key, now);
-    const should = why.expected.join(' or ');
-    const flows = why.set === null ? 'its flows' : `new flows to set ${why.set}`;
+    const should = reason.expected.join(' or ');
+    const flows = reason.set === null ? 'its flows' : `new flows to set ${reason.set}`;
     warnings.warn(
-      `rule ${why.rule}`,
+      `rule ${reason.rule}`,
       `a flow that was reset came back on ${to} instead of ${should}`,
       `check that the firewall marks ${flows} for ${should}, and that no sticky rule holds them`,
     );

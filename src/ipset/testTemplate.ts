@@ -2,10 +2,9 @@ import {
   AF,
   ATTRIBUTE_HEADER,
   ATTRIBUTES_AT,
-  align4,
   EncodeError,
-  payloadEnd,
-  typeOf,
+  payloadIn,
+  type Span,
 } from '../nfnetlink/index.ts';
 import { IPSET_ATTR, IPSET_ATTR_ADT, IPSET_ATTR_CADT, IPSET_CMD } from './constants.ts';
 import { type Element, encodeElement, type SetShape } from './element.ts';
@@ -108,8 +107,8 @@ function hasMac(set: SetShape, options: TestTemplateOptions): boolean {
 
 /** Where each part of the key stands in a key and in the message. */
 function patchesOf(set: SetShape, options: TestTemplateOptions, message: Uint8Array): Patch[] {
-  const data = attributeIn(message, ATTRIBUTES_AT, message.length, IPSET_ATTR.DATA);
-  const inData = (type: number) => attributeIn(message, data.start, data.end, type);
+  const data = attributeIn(message, { start: ATTRIBUTES_AT, end: message.length }, IPSET_ATTR.DATA);
+  const inData = (type: number) => attributeIn(message, data, type);
   const patches: Patch[] = [];
   let keyOffset = 0;
   const take = (messageOffset: number, length: number) => {
@@ -135,11 +134,8 @@ function patchesOf(set: SetShape, options: TestTemplateOptions, message: Uint8Ar
 }
 
 /** The payload of the attribute of this number, which is there. */
-function attributeIn(message: Uint8Array, start: number, end: number, type: number) {
-  for (let offset = start; offset < end; ) {
-    const stop = payloadEnd(message, offset, end);
-    if (typeOf(message, offset) === type) return { start: offset + ATTRIBUTE_HEADER, end: stop };
-    offset = start + align4(stop - start);
-  }
-  throw new TypeError(`the sample has no attribute ${type}`);
+function attributeIn(message: Uint8Array, nest: Span, type: number): Span {
+  const found = payloadIn(message, nest, type);
+  if (!found) throw new TypeError(`the sample has no attribute ${type}`);
+  return found;
 }

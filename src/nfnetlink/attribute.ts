@@ -45,6 +45,25 @@ export function payloadEnd(bytes: Uint8Array, offset: number, end: number): numb
   return offset + length;
 }
 
+/** Where a payload stands. */
+export interface Span {
+  readonly start: number;
+  readonly end: number;
+}
+
+/**
+ * The payload of the first attribute of this number in a nest, or undefined where there is none.
+ * @throws DecodeError where what stands before it is malformed.
+ */
+export function payloadIn(bytes: Uint8Array, { start, end }: Span, type: number): Span | undefined {
+  for (let offset = start; offset < end; ) {
+    const stop = payloadEnd(bytes, offset, end);
+    if (typeOf(bytes, offset) === type) return { start: offset + ATTRIBUTE_HEADER, end: stop };
+    offset += align4(stop - offset);
+  }
+  return undefined;
+}
+
 /**
  * Writes an attribute header and zeroes the padding; returns where the payload goes. `type` carries
  * the flag bits that the wire wants.

@@ -9,6 +9,8 @@ import {
   type FlowKey,
   type FlowView,
   IPPROTO,
+  type RawFlowKey,
+  writeDeleteFlow,
 } from '../../src/ctnetlink/index.ts';
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
@@ -37,6 +39,16 @@ encodeDeleteFlow({});
 encodeDeleteFlow({ id: 1 });
 // @ts-expect-error a tuple without addresses names no flow
 encodeDeleteFlow({ originalTuple: { protocol: IPPROTO.TCP } });
+declare const raw: RawFlowKey;
+const buffer = new Uint8Array(120);
+writeDeleteFlow(buffer, 0, raw, 1);
+// @ts-expect-error an id alone is no key
+writeDeleteFlow(buffer, 0, { id: 1 }, 1);
+declare const withoutAddresses: Omit<RawFlowKey, 'sourceAt' | 'destinationAt' | 'bytes'>;
+// @ts-expect-error a raw key has addresses
+writeDeleteFlow(buffer, 0, withoutAddresses, 1);
+// @ts-expect-error a raw key is deleted by its id too
+writeDeleteFlow(buffer, 0, raw);
 
 // Expected outcomes are values.
 declare const client: ConntrackClient;

@@ -1,4 +1,4 @@
-import { ATTRIBUTE_HEADER, align4, payloadEnd, typeOf } from '../../nfnetlink/attribute.ts';
+import { payloadIn } from '../../nfnetlink/attribute.ts';
 import { NFNL_SUBSYS, NLM_F } from '../../nfnetlink/constants.ts';
 import { EncodeError } from '../../nfnetlink/errors.ts';
 import { ATTRIBUTES_AT, encodeRequest, messageTypeOf } from '../../nfnetlink/message.ts';
@@ -28,14 +28,9 @@ export function encodeDeleteFlow(key: FlowKey): Uint8Array {
 
 /** Whether a message carries a tuple with addresses and a protocol. */
 function namesFlow(message: Uint8Array): boolean {
+  const whole = { start: ATTRIBUTES_AT, end: message.length };
+  const tuple = payloadIn(message, whole, CTA.TUPLE_ORIG) ?? payloadIn(message, whole, CTA.TUPLE_REPLY);
+  if (!tuple) return false;
   const data = new DataView(message.buffer, message.byteOffset, message.byteLength);
-  for (let offset = ATTRIBUTES_AT; offset < message.length; ) {
-    const stop = payloadEnd(message, offset, message.length);
-    const type = typeOf(message, offset);
-    if (type === CTA.TUPLE_ORIG || type === CTA.TUPLE_REPLY) {
-      return new TupleView().attach(message, data, offset + ATTRIBUTE_HEADER, stop).isComplete;
-    }
-    offset += align4(stop - offset);
-  }
-  return false;
+  return new TupleView().attach(message, data, tuple.start, tuple.end).isComplete;
 }
