@@ -11,6 +11,7 @@ const arrows: Record<string, readonly string[]> = {
   ipset: ['nfnetlink'],
   rtnetlink: ['nfnetlink'],
   testing: ['nfnetlink', 'ctnetlink', 'ipset'],
+  model: ['nfnetlink', 'ctnetlink', 'ipset', 'rtnetlink', 'testing'],
   daemon: ['nfnetlink', 'ctnetlink', 'ipset', 'rtnetlink'],
   capture: ['nfnetlink'],
   lab: [],

@@ -1,0 +1,11 @@
+/** A kernel in memory, whose time passes only when it is told to: for simulations and tests. */
+export * from './conntrackEntry.ts';
+export * from './conntrackTable.ts';
+export type { SetTable } from './ipsetCommands.ts';
+export * from './modelFiles.ts';
+export * from './modelKernel.ts';
+export * from './modelSet.ts';
+export * from './modelSocket.ts';
+export * from './modelSockets.ts';
+export * from './routeTable.ts';
+export * from './virtualClock.ts';
