@@ -47,6 +47,40 @@ export class ByteSink {
     this.length += encoded.length;
   }
 
+  /** Bytes as they are, of a line for which `beginLine` has made room. */
+  copy(source: Uint8Array, start: number, end: number): void {
+    const { bytes } = this;
+    let at = this.length;
+    for (let i = start; i < end; i++) bytes[at++] = source[i]!;
+    this.length = at;
+  }
+
+  /** Takes back what was written from an offset on, a character a byte: `binary` writes it again. */
+  takeFrom(start: number): string {
+    const { bytes, length } = this;
+    this.length = start;
+    return Buffer.from(bytes.buffer, bytes.byteOffset + start, length - start).toString('latin1');
+  }
+
+  /** Text of which each character is a byte. */
+  binary(text: string): void {
+    this.ensure(text.length + LINE_ROOM);
+    const { bytes } = this;
+    let at = this.length;
+    for (let i = 0; i < text.length; i++) bytes[at++] = text.charCodeAt(i);
+    this.length = at;
+  }
+
+  /** What was written from an offset on becomes the inside of a JSON string. */
+  escapeFrom(start: number): void {
+    const { bytes, length } = this;
+    let at = start;
+    while (at < length && isPlainJson(bytes[at]!)) at++;
+    if (at === length) return;
+    const text = Buffer.from(this.takeFrom(start), 'latin1').toString();
+    this.text(JSON.stringify(text).slice(1, -1));
+  }
+
   /** A whole number from 0 to 2^53 - 1 in decimal. */
   number(value: number): void {
     const { bytes } = this;
@@ -115,6 +149,11 @@ export class ByteSink {
     larger.set(this.bytes.subarray(0, this.length));
     this.bytes = larger;
   }
+}
+
+/** Printable ASCII but the quote and the backslash. */
+function isPlainJson(byte: number): boolean {
+  return byte >= 0x20 && byte < 0x7f && byte !== 0x22 && byte !== 0x5c;
 }
 
 function u32(source: Uint8Array, at: number): number {

@@ -32,6 +32,11 @@ export class Output {
   /** Ends the line that was written to the sink. */
   endLine(): void {
     this.sink.character(NEWLINE);
+    this.lineEnded();
+  }
+
+  /** A line was written to the sink, and its end with it. */
+  lineEnded(): void {
     if (this.sink.length >= CHUNK) this.flush();
   }
 
@@ -51,6 +56,11 @@ export class Output {
     // the stream still holds the piece where it did not write it at once
     if (stream.writableLength > 0) sink.bytes = new Uint8Array(sink.bytes.length);
     sink.length = 0;
+  }
+
+  /** Forgets what was gathered and not handed over. */
+  discard(): void {
+    this.sink.length = 0;
   }
 
   /** Whether the stream holds more than it likes to: time to await `drained`. */

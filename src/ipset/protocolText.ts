@@ -115,6 +115,11 @@ export function parsePort(text: string, protocol: number): number | undefined {
   return Number(type) * 256 + Number(code);
 }
 
+/** Whether what stands in a port's place has names: the type and code of ICMP and ICMPv6. */
+export function hasNamedPorts(protocol: number): boolean {
+  return protocol === ICMP || protocol === ICMPV6;
+}
+
 /** A port in decimal; for ICMP the message's name, or type/code. */
 export function formatPort(port: number, protocol: number): string {
   const names = protocol === ICMP ? icmp : protocol === ICMPV6 ? icmpv6 : undefined;

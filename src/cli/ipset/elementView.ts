@@ -1,5 +1,6 @@
 import { IPSET_ATTR_ADT, IPSET_ATTR_CADT, IPSET_CADT_FLAG } from '../../ipset/constants.ts';
-import { formatPort } from '../../ipset/protocolText.ts';
+import { formatMac } from '../../ipset/mac.ts';
+import { formatPort, hasNamedPorts } from '../../ipset/protocolText.ts';
 import {
   align4,
   formatIpv4,
@@ -8,18 +9,20 @@ import {
   readU16be,
   readU16host,
   readU32be,
-  readU64be,
 } from '../../nfnetlink/index.ts';
+import { ascii, type ByteSink } from '../byteSink.ts';
 import type { NetworkDatabase } from './netdb.ts';
 
 const HIGHEST = 31;
+const SLASH = 47;
+const physdev = ascii('physdev:');
 
 /** How addresses are shown: by number, or by name. */
 export type ShowAddress = (address: string) => string;
 
 /**
  * One element of a listing, read in place: `load` notes where each attribute stands, the others print
- * them. Listings are little else than elements, so nothing is made of them but their text.
+ * them. Listings are little else than elements, so nothing is made of them but the bytes of their text.
  */
 export class ElementView {
   #bytes: Uint8Array = new Uint8Array();
@@ -27,8 +30,7 @@ export class ElementView {
   readonly #at = new Int32Array(HIGHEST);
   readonly #end = new Int32Array(HIGHEST);
   readonly #database: NetworkDatabase;
-  readonly #protocols: (string | undefined)[] = [];
-  readonly #decoder = new TextDecoder();
+  readonly #protocols: (Uint8Array | undefined)[] = [];
   #show: ShowAddress | undefined;
   #flags = 0;
 
@@ -76,62 +78,81 @@ export class ElementView {
     return readU16be(this.#bytes, this.#at[type]!);
   }
 
-  counter(type: number): bigint {
-    return readU64be(this.#bytes, this.#at[type]!);
+  /** A number of 64 bits in network order, in decimal. */
+  counter(type: number, sink: ByteSink): void {
+    sink.u64(this.#bytes, this.#at[type]!);
+  }
+
+  /** The upper or the lower half of a number of 64 bits in network order. */
+  half(type: number, which: 'upper' | 'lower'): number {
+    return readU32be(this.#bytes, this.#at[type]! + (which === 'upper' ? 0 : 4));
   }
 
   byte(type: number): number {
     return this.#bytes[this.#at[type]!]!;
   }
 
-  /** A string without its terminating zero. */
-  text(type: number): string {
+  /** A string without its terminating zero, byte by byte as the kernel has it. */
+  text(type: number, sink: ByteSink): void {
     const start = this.#at[type]!;
     let end = this.#end[type]!;
     while (end > start && this.#bytes[end - 1] === 0) end--;
-    return this.#decoder.decode(this.#bytes.subarray(start, end));
+    sink.copy(this.#bytes, start, end);
   }
 
   /** The address inside the nest, by number. */
   address(type: number): string {
-    const at = this.#at[type]! + 4;
-    return this.#end[type]! - at >= 16 ? formatIpv6(this.#bytes, at) : formatIpv4(this.#bytes, at);
+    const at = this.#addressAt(type);
+    return this.#isIpv6(type) ? formatIpv6(this.#bytes, at) : formatIpv4(this.#bytes, at);
+  }
+
+  #addressAt(type: number): number {
+    return this.#at[type]! + 4;
+  }
+
+  #isIpv6(type: number): boolean {
+    return this.#end[type]! - this.#at[type]! >= 20;
   }
 
   /** An address with its prefix length, where that is not the whole address. */
-  extent(type: number, cidrType: number): string {
-    const address = this.address(type);
-    const shown = this.#show ? this.#show(address) : address;
-    if (!this.has(cidrType)) return shown;
+  extent(type: number, cidrType: number, sink: ByteSink): void {
+    const isIpv6 = this.#isIpv6(type);
+    if (this.#show) sink.text(this.#show(this.address(type)));
+    else if (isIpv6) sink.ipv6(this.#bytes, this.#addressAt(type));
+    else sink.ipv4(readU32be(this.#bytes, this.#addressAt(type)));
+    if (!this.has(cidrType)) return;
     const cidr = this.byte(cidrType);
-    return cidr === (this.#end[type]! - this.#at[type]! >= 20 ? 128 : 32) ? shown : `${shown}/${cidr}`;
+    if (cidr === (isIpv6 ? 128 : 32)) return;
+    sink.character(SLASH);
+    sink.number(cidr);
   }
 
-  mac(): string {
+  mac(sink: ByteSink): void {
     const at = this.#at[IPSET_ATTR_ADT.ETHER]!;
-    let text = '';
-    for (let i = at; i < at + 6; i++) {
-      const byte = this.#bytes[i]!;
-      text += `${i === at ? '' : ':'}${byte < 16 ? '0' : ''}${byte.toString(16).toUpperCase()}`;
-    }
-    return text;
+    sink.put(ascii(formatMac(this.#bytes.subarray(at, at + 6))));
   }
 
   /** tcp:80, icmp:echo-request, or the port alone. */
-  port(): string {
+  port(sink: ByteSink): void {
     const port = this.short(IPSET_ATTR_CADT.PORT);
-    if (!this.has(IPSET_ATTR_CADT.PROTO)) return String(port);
+    if (!this.has(IPSET_ATTR_CADT.PROTO)) {
+      sink.number(port);
+      return;
+    }
     const protocol = this.byte(IPSET_ATTR_CADT.PROTO);
-    return `${this.#protocolName(protocol)}:${formatPort(port, protocol)}`;
+    sink.put(this.#protocolWord(protocol));
+    if (hasNamedPorts(protocol)) sink.put(ascii(formatPort(port, protocol)));
+    else sink.number(port);
   }
 
-  #protocolName(protocol: number): string {
-    this.#protocols[protocol] ??= this.#database.protocolByNumber(protocol) ?? String(protocol);
+  /** The protocol's name and a colon. */
+  #protocolWord(protocol: number): Uint8Array {
+    this.#protocols[protocol] ??= ascii(`${this.#database.protocolByNumber(protocol) ?? protocol}:`);
     return this.#protocols[protocol]!;
   }
 
-  iface(): string {
-    const name = this.text(IPSET_ATTR_ADT.IFACE);
-    return this.hasFlag(IPSET_CADT_FLAG.PHYSDEV) ? `physdev:${name}` : name;
+  iface(sink: ByteSink): void {
+    if (this.hasFlag(IPSET_CADT_FLAG.PHYSDEV)) sink.put(physdev);
+    this.text(IPSET_ATTR_ADT.IFACE, sink);
   }
 }

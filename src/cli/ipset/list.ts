@@ -1,12 +1,14 @@
-import { type FileHandle, open } from 'node:fs/promises';
-import { IPSET_CMD } from '../../ipset/constants.ts';
+import { open } from 'node:fs/promises';
+import { finished } from 'node:stream/promises';
+import { IPSET_ATTR_ADT, IPSET_ATTR_CADT, IPSET_CMD } from '../../ipset/constants.ts';
 import type { KernelSession } from '../../ipset/kernelSession.ts';
 import { listMessage } from '../../ipset/messages.ts';
-import { type Io, write } from '../io.ts';
+import { Output } from '../output.ts';
 import { ElementView } from './elementView.ts';
 import type { Hosts } from './hosts.ts';
-import { JsonWriter } from './jsonWriter.ts';
-import { type ListingWriter, type Scope, TextWriter } from './listingWriter.ts';
+import { jsonForm } from './jsonForm.ts';
+import { type ListingForm, plainForm, type Scope, saveForm, xmlForm } from './listingForm.ts';
+import { eachElement, ListingWriter } from './listingWriter.ts';
 import type { NetworkDatabase } from './netdb.ts';
 import { readListedMessage } from './setHeader.ts';
 import type { OutputMode, Settings } from './settings.ts';
@@ -24,56 +26,63 @@ export interface ListContext {
   readonly database: NetworkDatabase;
 }
 
-/** Where a listing goes: standard output, or a file. */
-export interface Sink {
-  write(text: string): Promise<void> | undefined;
-  close(): Promise<void>;
-}
+const forms: Readonly<Record<OutputMode, ListingForm>> = {
+  plain: plainForm,
+  save: saveForm,
+  xml: xmlForm,
+  json: jsonForm,
+};
 
-/** Standard output, waited for while its reader is slow. */
-export function streamSink(io: Io): Sink {
-  return { write: (text) => write(io.stdout, text), close: async () => {} };
+/**
+ * Lets `work` write to a new file, or to an old one that is emptied.
+ * @throws the system's error where the file cannot be opened or written
+ */
+export async function writeFile(path: string, work: (output: Output) => Promise<void>): Promise<void> {
+  const file = await open(path, 'w');
+  const stream = file.createWriteStream();
+  const written = finished(stream);
+  // told below, whichever comes first
+  written.catch(() => {});
+  try {
+    await work(new Output(stream));
+  } finally {
+    stream.end();
+  }
+  await written;
 }
-
-/** A new file, or an old one that is emptied. */
-export async function fileSink(path: string): Promise<Sink> {
-  const file: FileHandle = await open(path, 'w');
-  return {
-    write: async (text) => {
-      await file.write(text);
-    },
-    close: () => file.close(),
-  };
-}
-
-// a write for each message would cost more than printing it
-const GATHER = 1 << 16;
 
 /** Prints sets as the kernel delivers them, so that memory does not grow with them. */
-export async function list(request: ListRequest, context: ListContext, sink: Sink): Promise<void> {
+export async function list(request: ListRequest, context: ListContext, output: Output): Promise<void> {
   const { session, settings, hosts } = context;
+  const { isSorted, isResolving } = settings;
   const view = new ElementView(context.database);
   const scope = scopeOf(request, settings);
-  const writer = writerOf(request, scope, settings, view);
+  const options = { scope, isSorted, isResolving };
+  const writer = new ListingWriter(output, view, forms[request.mode], options);
   const message = listMessage(
     request.command,
     await session.protocol(),
     request.setName,
     kernelScope(request, scope),
   );
-  const names = settings.isResolving ? new NameFinder(hosts) : undefined;
-  const entries = session.requester.dump(message, (bytes, start, end) =>
-    names ? bytes.slice(start, end) : writer.take(bytes, readListedMessage(bytes, start, end)),
-  );
-  let pending = writer.begin();
-  for await (const entry of entries) {
-    pending += typeof entry === 'string' ? entry : await takeWithNames(entry, writer, view, names!);
-    if (pending.length < GATHER) continue;
-    await sink.write(pending);
-    pending = '';
+  const names = isResolving ? new NameFinder(hosts, view) : undefined;
+  const entries = session.requester.dump(message, (bytes, start, end) => {
+    // names are asked for one after the other: the message must outlive the call
+    if (names) return bytes.slice(start, end);
+    writer.take(bytes, readListedMessage(bytes, start, end));
+    return undefined;
+  });
+  for await (const kept of entries) {
+    if (kept) {
+      const message = readListedMessage(kept, 0, kept.length);
+      await names!.learn(kept, message);
+      writer.take(kept, message);
+    }
+    // the kernel keeps the rest while the reader is slow
+    if (output.isFull) await output.drained();
   }
-  pending += writer.end();
-  if (pending !== '') await sink.write(pending);
+  writer.end();
+  await output.drained();
 }
 
 /** What is shown; `save` shows everything. */
@@ -88,45 +97,24 @@ function kernelScope({ command }: ListRequest, scope: Scope): Scope {
   return command === IPSET_CMD.LIST ? scope : 'elements';
 }
 
-function writerOf({ mode }: ListRequest, scope: Scope, settings: Settings, view: ElementView): ListingWriter {
-  const { isSorted, isResolving } = settings;
-  if (mode === 'json') return new JsonWriter(view, { scope, isSorted });
-  return new TextWriter(view, { mode, scope, isSorted, isResolving });
-}
-
-/** Finds out which addresses of a message have no name yet. */
+/** Asks for the names of the addresses in a message, once each. */
 class NameFinder {
   readonly #hosts: Hosts;
-  readonly #unknown = new Set<string>();
-  constructor(hosts: Hosts) {
+  readonly #view: ElementView;
+
+  constructor(hosts: Hosts, view: ElementView) {
     this.#hosts = hosts;
+    this.#view = view;
+    view.showWith((address) => hosts.nameOf(address) ?? address);
   }
 
-  readonly note = (address: string): string => {
-    const name = this.#hosts.nameOf(address);
-    if (name === undefined) this.#unknown.add(address);
-    return name ?? address;
-  };
-
-  async learn(): Promise<void> {
-    for (const address of this.#unknown) await this.#hosts.learnName(address);
-    this.#unknown.clear();
+  async learn(bytes: Uint8Array, message: ReturnType<typeof readListedMessage>): Promise<void> {
+    const addresses: string[] = [];
+    eachElement(bytes, message, this.#view, () => {
+      for (const type of [IPSET_ATTR_CADT.IP, IPSET_ATTR_ADT.IP2]) {
+        if (this.#view.has(type)) addresses.push(this.#view.address(type));
+      }
+    });
+    for (const address of addresses) await this.#hosts.learnName(address);
   }
-}
-
-/** Reads a message twice: for its addresses, whose names are asked for, and for its text. */
-async function takeWithNames(
-  bytes: Uint8Array,
-  writer: ListingWriter,
-  view: ElementView,
-  names: NameFinder,
-): Promise<string> {
-  const message = readListedMessage(bytes, 0, bytes.length);
-  view.showWith(names.note);
-  new TextWriter(view, { mode: 'plain', scope: 'elements', isSorted: false, isResolving: true }).take(
-    bytes,
-    message,
-  );
-  await names.learn();
-  return writer.take(bytes, message);
 }

@@ -1,30 +1,17 @@
 import { IPSET_ATTR } from '../../ipset/constants.ts';
 import { align4, lengthOf, NLA, readU16host } from '../../nfnetlink/index.ts';
-import { type ElementPrinter, elementPrinter } from './elementText.ts';
+import type { Output } from '../output.ts';
+import { ElementPrinter } from './elementText.ts';
 import type { ElementView } from './elementView.ts';
-import { type ListedHeader, type ListedMessage, printedOptions } from './setHeader.ts';
+import type { ListingForm, Scope } from './listingForm.ts';
+import type { ListedHeader, ListedMessage } from './setHeader.ts';
 import { compareElements } from './sortOrder.ts';
 
-/** What of each set a listing shows. */
-export type Scope = 'names' | 'headers' | 'elements';
-
-/** The forms of a listing that ipset(8) has. */
-export type TextMode = 'plain' | 'save' | 'xml';
-
 export interface WriterOptions {
-  readonly mode: TextMode;
   readonly scope: Scope;
   readonly isSorted: boolean;
-  /** Whether names are shown: they are sorted as text. */
+  /** Whether names of hosts are shown: they are sorted as text. */
   readonly isResolving: boolean;
-}
-
-/** Makes the text of a listing, message by message. */
-export interface ListingWriter {
-  /** What stands before everything. */
-  begin(): string;
-  take(bytes: Uint8Array, message: ListedMessage): string;
-  end(): string;
 }
 
 /** Calls back for each element of a message, once the view has it. */
@@ -45,122 +32,76 @@ export function eachElement(
   }
 }
 
-/** plain, save and xml. */
-export class TextWriter implements ListingWriter {
-  readonly #options: WriterOptions;
+/** Writes a listing, message by message. Nothing of it stays in memory, but of a set that is sorted. */
+export class ListingWriter {
+  readonly #output: Output;
   readonly #view: ElementView;
+  readonly #form: ListingForm;
+  readonly #options: WriterOptions;
   #printer: ElementPrinter | undefined;
-  #setName = '';
   #isOpen = false;
-  #printed = 0;
-  /** The elements of a set that is sorted; undefined where it is not. */
+  #isFirst = true;
+  /** Bytes before the key of each element. */
+  #prefix = 0;
+  /** The lines of a set that is sorted, a character a byte; undefined where it is not. */
   #sorted: string[] | undefined;
 
-  constructor(view: ElementView, options: WriterOptions) {
+  constructor(output: Output, view: ElementView, form: ListingForm, options: WriterOptions) {
+    this.#output = output;
     this.#view = view;
+    this.#form = form;
     this.#options = options;
+    output.text(form.begin);
   }
 
-  begin(): string {
-    return this.#options.mode === 'xml' ? '<ipsets>\n' : '';
-  }
-
-  take(bytes: Uint8Array, message: ListedMessage): string {
-    const { mode, scope } = this.#options;
-    if (scope === 'names' && mode !== 'save') {
-      return mode === 'xml' ? `<ipset name="${message.setName}"/>\n` : `${message.setName}\n`;
+  take(bytes: Uint8Array, message: ListedMessage): void {
+    if (this.#options.scope === 'names') {
+      this.#output.text(this.#form.name(message.setName));
+      this.#output.lineEnded();
+      return;
     }
-    let text = '';
     if (message.header) {
-      text += this.#close() + this.#open(message.setName, message.header);
+      this.#close();
+      this.#open(message.setName, message.header);
     }
-    const lines = this.#elements(bytes, message);
-    return typeof lines === 'string' ? text + lines : text;
+    if (this.#printer && message.elementsAt > 0) eachElement(bytes, message, this.#view, this.#writeElement);
   }
 
-  end(): string {
-    const closing = this.#close();
-    return this.#options.mode === 'xml' ? `${closing}</ipsets>\n` : closing;
+  end(): void {
+    this.#close();
+    this.#output.text(this.#form.end);
   }
 
-  #elements(bytes: Uint8Array, message: ListedMessage): string {
-    const printer = this.#printer;
-    if (!printer || message.elementsAt === 0) return '';
-    const sorted = this.#sorted;
-    let text = '';
-    eachElement(bytes, message, this.#view, () => {
-      const line = this.#line(printer);
-      if (sorted) sorted.push(line);
-      else text += line;
-    });
-    return text;
-  }
+  readonly #writeElement = (): void => {
+    const { sink } = this.#output;
+    const start = sink.length;
+    this.#printer!.write(this.#view, sink);
+    if (this.#sorted) this.#sorted.push(sink.takeFrom(start));
+    else this.#output.lineEnded();
+  };
 
-  #line({ key, extensions }: ElementPrinter): string {
-    const view = this.#view;
-    const { mode } = this.#options;
-    if (mode === 'xml') {
-      let line = `<member><elem>${key(view)}</elem>`;
-      for (const { word, takesValue, print } of extensions) {
-        const value = print(view);
-        if (value !== undefined) line += takesValue ? `<${word}>${value}</${word}>` : `<${word}/>`;
-      }
-      return `${line}</member>\n`;
-    }
-    let line = mode === 'save' ? `add ${this.#setName} ${key(view)}` : key(view);
-    for (const { word, takesValue, print } of extensions) {
-      const value = print(view);
-      if (value !== undefined) line += takesValue ? ` ${word} ${value}` : ` ${word}`;
-    }
-    return `${line}\n`;
-  }
-
-  #open(name: string, header: ListedHeader): string {
-    const { isSorted } = this.#options;
-    this.#setName = name;
-    this.#isOpen = true;
-    this.#printer = elementPrinter(header.type);
+  #open(name: string, header: ListedHeader): void {
+    const { scope, isSorted } = this.#options;
+    const form = this.#form.elements(name);
+    this.#printer = new ElementPrinter(header.type, form);
+    this.#prefix = Buffer.byteLength(form.before);
     this.#sorted = isSorted && header.type.type.method === 'hash' ? [] : undefined;
-    return this.#header(name, header, this.#printed++ === 0);
+    this.#output.text(this.#form.header(name, header, scope, this.#isFirst));
+    this.#output.lineEnded();
+    this.#isOpen = true;
+    this.#isFirst = false;
   }
 
-  #header(name: string, header: ListedHeader, isFirst: boolean): string {
-    const { mode, scope } = this.#options;
-    const { type, revision } = header.type;
-    const { memorySize = 0, references = 0, elements } = header.options;
-    const options = printedOptions(header);
-    const words = () =>
-      options.map(({ word, value }) => (value === undefined ? ` ${word}` : ` ${word} ${value}`));
-    if (mode === 'save') return `create ${name} ${type.name}${words().join('')}\n`;
-    if (mode === 'plain') {
-      return (
-        `${isFirst ? '' : '\n'}Name: ${name}\nType: ${type.name}\nRevision: ${revision}\n` +
-        `Header:${words().join('')}\nSize in memory: ${memorySize}\nReferences: ${references}\n` +
-        `${elements === undefined ? '' : `Number of entries: ${elements}\n`}` +
-        `${scope === 'headers' ? '' : 'Members:\n'}`
-      );
-    }
-    const tags = options.map(({ word, value }) =>
-      value === undefined ? `<${word}/>` : `<${word}>${value}</${word}>`,
-    );
-    return (
-      `<ipset name="${name}">\n<type>${type.name}</type>\n<revision>${revision}</revision>\n` +
-      `<header>${tags.join('')}\n<memsize>${memorySize}</memsize>\n<references>${references}</references>\n` +
-      `${elements === undefined ? '' : `<numentries>${elements}</numentries>\n`}</header>\n` +
-      `${scope === 'headers' ? '' : '<members>\n'}`
-    );
-  }
-
-  /** What stands behind the last element of a set. */
-  #close(): string {
-    if (!this.#isOpen) return '';
+  /** Writes what stands behind the last element of a set. */
+  #close(): void {
+    if (!this.#isOpen) return;
     this.#isOpen = false;
-    const { mode, scope, isResolving } = this.#options;
-    const prefix =
-      mode === 'save' ? `add ${this.#setName} `.length : mode === 'xml' ? '<member><elem>'.length : 0;
-    const sorted = this.#sorted ? this.#sorted.sort(compareElements(prefix, isResolving)).join('') : '';
+    const { scope, isResolving } = this.#options;
+    for (const line of this.#sorted?.sort(compareElements(this.#prefix, isResolving)) ?? []) {
+      this.#output.sink.binary(line);
+      this.#output.lineEnded();
+    }
     this.#sorted = undefined;
-    if (mode !== 'xml') return sorted;
-    return `${sorted}${scope === 'headers' ? '' : '</members>\n'}</ipset>\n`;
+    this.#output.text(this.#form.footer(scope));
   }
 }

@@ -4,6 +4,7 @@ import { IPSET_CMD, IPSET_ERR } from '../../ipset/constants.ts';
 import type { KernelError } from '../../nfnetlink/index.ts';
 import { isNetlinkError } from '../errors.ts';
 import type { Io } from '../io.ts';
+import { Output } from '../output.ts';
 import { byteLines, lineEnd } from './byteLines.ts';
 import { COMMAND } from './commands.ts';
 import { Console, IPSET_VERSION } from './console.ts';
@@ -15,7 +16,7 @@ import { Gathering } from './gathering.ts';
 import { Hosts } from './hosts.ts';
 import { type CachedSet, describeFailure, Kernel, type OpenRequester } from './kernel.ts';
 import { LONGEST_LINE, type SplitLine, splitLine } from './line.ts';
-import { fileSink, list, type Sink, streamSink } from './list.ts';
+import { list, writeFile } from './list.ts';
 import { NetworkDatabase } from './netdb.ts';
 import { type ParserContext, parseCommand, type ReadCommand } from './parser.ts';
 import { PlainLine } from './plainLine.ts';
@@ -36,6 +37,7 @@ export class Program {
   });
   readonly #console: Console;
   readonly #settings = new Settings();
+  readonly #output: Output;
   readonly #kernel: Kernel;
   readonly #sets = new Map<string, CachedSet>();
   readonly #gathering: Gathering;
@@ -45,6 +47,7 @@ export class Program {
 
   constructor(io: Io, open?: OpenRequester) {
     this.#io = io;
+    this.#output = new Output(io.stdout);
     this.#console = new Console(io, this.#report);
     this.#kernel = new Kernel(open);
     this.#gathering = new Gathering({ kernel: this.#kernel, report: this.#report, console: this.#console });
@@ -209,21 +212,22 @@ export class Program {
 
   async #list(command: typeof IPSET_CMD.LIST | typeof IPSET_CMD.SAVE, draft: Draft): Promise<boolean> {
     const { settings, hosts, database } = { settings: this.#settings, ...this.#reading };
-    this.#settings.output ??= command === IPSET_CMD.LIST ? 'plain' : 'save';
+    settings.output ??= command === IPSET_CMD.LIST ? 'plain' : 'save';
     this.#console.flush();
-    let sink: Sink | undefined;
-    try {
-      sink = settings.file === undefined ? streamSink(this.#io) : await fileSink(settings.file);
+    const request = { command, setName: draft.setName, mode: settings.output };
+    const print = async (output: Output) => {
       const session = await this.#kernel.session();
-      const request = { command, setName: draft.setName, mode: this.#settings.output };
-      await list(request, { session, settings, hosts, database }, sink);
+      await list(request, { session, settings, hosts, database }, output);
+    };
+    try {
+      if (settings.file === undefined) await print(this.#output);
+      else await writeFile(settings.file, print);
       return true;
     } catch (error) {
-      if (sink || isNetlinkError(error)) this.#reportFailure(error, command, draft);
-      else this.#report.error(openFailure(settings.file!, 'writing', error));
+      this.#output.discard();
+      if (isOpenFailure(error)) this.#report.error(openFailure(settings.file!, 'writing', error));
+      else this.#reportFailure(error, command, draft);
       return false;
-    } finally {
-      await sink?.close();
     }
   }
 
