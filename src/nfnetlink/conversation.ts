@@ -216,13 +216,11 @@ export class Conversation {
       return;
     }
     const wasSettled = exchange.isSettled;
-    if (!exchange.takeAck(index, ackErrno(bytes, start, end), bytes, start, end)) {
-      this.stats.stale += 1;
-      return;
-    }
-    if (wasSettled) this.stats.stale += 1;
-    else this.stats.answered += 1;
-    this.#inFlight.release(exchange);
+    const ended = exchange.takeAck(index, ackErrno(bytes, start, end), bytes, start, end);
+    if (ended === 0 || wasSettled) this.stats.stale += 1;
+    else this.stats.answered += ended;
+    if (ended === 0) return;
+    this.#inFlight.release(exchange, ended);
     if (exchange.outstanding === 0 && exchange.isSettled) this.#over(exchange);
   }
 

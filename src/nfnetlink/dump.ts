@@ -39,12 +39,12 @@ export class Dump extends MessageExchange {
     }
   }
 
-  takeAck(_index: number, errno: number, bytes: Uint8Array, start: number, end: number): boolean {
+  takeAck(_index: number, errno: number, bytes: Uint8Array, start: number, end: number): number {
     if (messageFlags(bytes, start) & NLM_F.DUMP_INTR) this.#isInterrupted = true;
     if (errno !== 0) this.fail(this.context.refusal(bytes, start, end, this.requestType));
     else if (this.#isInterrupted) this.fail(new DumpInterruptedError(this.context.nameOf(this.requestType)));
     else this.settle();
-    return true;
+    return 1;
   }
 
   protected conclude(failure: Failure | undefined): void {

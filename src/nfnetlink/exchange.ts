@@ -55,8 +55,11 @@ export abstract class Exchange {
 
   /** A data message that answers request number `index`. Must not throw. */
   abstract takeData(index: number, bytes: Uint8Array, start: number, end: number): void;
-  /** The NLMSG_ERROR or NLMSG_DONE of request number `index`; false where it had its end. Must not throw. */
-  abstract takeAck(index: number, errno: number, bytes: Uint8Array, start: number, end: number): boolean;
+  /**
+   * The NLMSG_ERROR or NLMSG_DONE of request number `index`. Returns how many requests have their end by it: 0
+   * where this one had had it. Must not throw.
+   */
+  abstract takeAck(index: number, errno: number, bytes: Uint8Array, start: number, end: number): number;
   /** Tells the caller: of success where there is no error. */
   protected abstract conclude(failure: Failure | undefined): void;
 
@@ -98,6 +101,11 @@ export function replyCost(messageBytes: number, isAnsweredByData: boolean): numb
 /** Sets flags of the message at `offset`, beside those that it has. */
 export function addFlags(bytes: Uint8Array, offset: number, flags: number): void {
   writeU16host(bytes, offset + 6, readU16host(bytes, offset + 6) | flags);
+}
+
+/** Clears flags of the message at `offset`. */
+export function clearFlags(bytes: Uint8Array, offset: number, flags: number): void {
+  writeU16host(bytes, offset + 6, readU16host(bytes, offset + 6) & ~flags);
 }
 
 /** What every request carries: without NLM_F_ACK the kernel is silent on success. */

@@ -62,10 +62,10 @@ export class InFlight {
     this.due += messages * exchange.cost;
   }
 
-  /** One message of the exchange is acknowledged, and its answers are read. */
-  release(exchange: Exchange): void {
-    exchange.outstanding -= 1;
-    this.due -= exchange.cost;
+  /** So many messages of the exchange have their end, and their answers are read. */
+  release(exchange: Exchange, messages: number): void {
+    exchange.outstanding -= messages;
+    this.due -= messages * exchange.cost;
   }
 
   find(seq: number): Exchange | undefined {

@@ -1,14 +1,17 @@
 import { align4 } from './attribute.ts';
 import { readU32host } from './bytes.ts';
+import { NLM_F } from './constants.ts';
 import { EncodeError } from './errors.ts';
 import {
   addFlags,
+  clearFlags,
   Exchange,
   type ExchangeContext,
   type Failure,
   replyCost,
   requestFlags,
 } from './exchange.ts';
+import { Fifo } from './fifo.ts';
 import { MESSAGE_HEADER, messageType, writeMessageSeq } from './message.ts';
 import type { PipelineHandler } from './requester.ts';
 
@@ -18,6 +21,10 @@ export const datagramBytes = 32768;
 /**
  * Many messages, sent from the caller's own bytes with consecutive sequence numbers, so that the index of
  * an answer is a subtraction and nothing is allocated for a message.
+ *
+ * Only the last message of a datagram asks for an acknowledgement. The kernel works through a datagram in
+ * order and tells of every refusal, so what stands before an answer and was not refused is done.
+ * Source: netlink_rcv_skb() in net/netlink/af_netlink.c.
  */
 export class Pipeline extends Exchange {
   readonly promise: Promise<void>;
@@ -27,9 +34,12 @@ export class Pipeline extends Exchange {
   readonly #handler: PipelineHandler;
   /** Where the next message to send begins. */
   #offset = 0;
-  /** The kernel answers in order: every request below this index has its acknowledgement. */
-  #answered = 0;
-  #acknowledgements = 0;
+  /** Every request below this index has its end. */
+  #ended = 0;
+  /** How many requests have an end that is known. */
+  #known = 0;
+  /** The index behind each datagram that was sent and has not had its last answer. */
+  readonly #datagrams = new Fifo<number>();
   #resolve!: () => void;
   #reject!: (error: unknown) => void;
 
@@ -37,7 +47,7 @@ export class Pipeline extends Exchange {
   constructor(context: ExchangeContext, messages: Uint8Array, handler: PipelineHandler) {
     const { count, longest } = measure(messages);
     const type = count === 0 ? 0 : messageType(messages, 0);
-    super(context, type, count, replyCost(longest, handler.onData !== undefined));
+    super(context, type, count, answerCost(longest, handler.onData !== undefined));
     this.#messages = messages;
     this.#handler = handler;
     this.promise = new Promise((resolve, reject) => {
@@ -54,17 +64,22 @@ export class Pipeline extends Exchange {
   nextDatagram(most: number): Uint8Array {
     const start = this.#offset;
     let end = start;
+    let last = start;
     let messages = 0;
     while (messages < most && this.sent + messages < this.count) {
       const next = end + align4(readU32host(this.#messages, end));
       if (messages > 0 && next - start > datagramBytes) break;
-      addFlags(this.#messages, end, requestFlags);
+      addFlags(this.#messages, end, NLM_F.REQUEST);
+      clearFlags(this.#messages, end, NLM_F.ACK);
       writeMessageSeq(this.#messages, end, this.firstSeq + this.sent + messages);
       messages += 1;
+      last = end;
       end = next;
     }
+    addFlags(this.#messages, last, requestFlags);
     this.#offset = end;
     this.sent += messages;
+    this.#datagrams.push(this.sent);
     return this.#messages.subarray(start, end);
   }
 
@@ -77,24 +92,32 @@ export class Pipeline extends Exchange {
     }
   }
 
-  takeAck(index: number, errno: number, bytes: Uint8Array, start: number, end: number): boolean {
-    if (index < this.#answered || index >= this.sent) return false;
-    this.#answered = index + 1;
-    this.#acknowledgements += 1;
-    if (this.isSettled) return true;
+  takeAck(index: number, errno: number, bytes: Uint8Array, start: number, end: number): number {
+    if (index < this.#ended || index >= this.sent) return 0;
+    // a datagram whose last answer never came: what became of the rest of it is not known
+    while (index >= this.#datagrams.peek()!) this.#ended = Math.max(this.#ended, this.#datagrams.shift()!);
+    const first = this.#ended;
+    this.#ended = index + 1;
+    this.#known += this.#ended - first;
     try {
-      this.#handler.onAck(index, errno, bytes, start, end);
-      if (this.#acknowledgements === this.count) this.settle();
+      for (let i = first; i <= index && !this.isSettled; i++)
+        this.#handler.onAck(i, i < index ? 0 : errno, bytes, start, end);
+      if (this.#known === this.count) this.settle();
     } catch (error) {
       this.fail(error);
     }
-    return true;
+    return this.#ended - first;
   }
 
   protected conclude(failure: Failure | undefined): void {
     if (failure) this.#reject(failure.error);
     else this.#resolve();
   }
+}
+
+/** Data comes in place of an acknowledgement, which one of a datagram has too: that is what spare room is for. */
+function answerCost(longest: number, hasData: boolean): number {
+  return replyCost(longest, hasData) - (hasData ? 1 : 0);
 }
 
 function measure(messages: Uint8Array): { count: number; longest: number } {

@@ -17,8 +17,8 @@ export interface PipelineHandler {
   /** A data message that answers request number `index` of the pipeline. */
   onData?(index: number, bytes: Uint8Array, start: number, end: number): void;
   /**
-   * The end of request number `index`: errno is 0 or positive, the bytes are the NLMSG_ERROR message
-   * (decodeRefusal makes the KernelError, for those who want one).
+   * The end of request number `index`, in order: errno is 0 or positive. Where it is positive the bytes are the
+   * NLMSG_ERROR message (decodeRefusal makes the KernelError, for those who want one).
    */
   onAck(index: number, errno: number, bytes: Uint8Array, start: number, end: number): void;
 }

@@ -50,10 +50,10 @@ export class SingleRequest<T> extends MessageExchange {
     }
   }
 
-  takeAck(_index: number, errno: number, bytes: Uint8Array, start: number, end: number): boolean {
+  takeAck(_index: number, errno: number, bytes: Uint8Array, start: number, end: number): number {
     if (errno !== 0) this.fail(this.context.refusal(bytes, start, end, this.requestType));
     else this.settle(this.#failure);
-    return true;
+    return 1;
   }
 
   protected conclude(failure: Failure | undefined): void {

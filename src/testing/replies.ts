@@ -2,7 +2,14 @@ import { align4 } from '../nfnetlink/attribute.ts';
 import { readU16host, readU32host, writeU16host, writeU32host } from '../nfnetlink/bytes.ts';
 import { NLM_F, NLMSG } from '../nfnetlink/constants.ts';
 import type { NetlinkError } from '../nfnetlink/errors.ts';
-import { concatenated, MESSAGE_HEADER, messageSeq, messageType, walkMessages } from '../nfnetlink/message.ts';
+import {
+  concatenated,
+  MESSAGE_HEADER,
+  messageFlags,
+  messageSeq,
+  messageType,
+  walkMessages,
+} from '../nfnetlink/message.ts';
 
 /** One request as the scripted kernel got it. */
 export interface ScriptedRequest {
@@ -31,11 +38,13 @@ export type Reply = (request: ScriptedRequest) => readonly Step[];
 const ECHO_AT = MESSAGE_HEADER + 4;
 
 /**
- * NLMSG_ERROR: an acknowledgement, or a refusal with a positive errno, which repeats the request.
+ * NLMSG_ERROR: an acknowledgement, which comes only where the request asks for one (NLM_F_ACK), or a refusal
+ * with a positive errno, which repeats the request.
  * @param tlvs encoded NLMSGERR_ATTR_* attributes of an extended acknowledgement
  */
 export function ack(errno = 0, tlvs = new Uint8Array()): Reply {
   return ({ bytes, seq, portId }) => {
+    if (errno === 0 && (messageFlags(bytes, 0) & NLM_F.ACK) === 0) return [];
     const echo = errno === 0 ? bytes.subarray(0, MESSAGE_HEADER) : bytes;
     const flags = (errno === 0 ? NLM_F.CAPPED : 0) | (tlvs.length > 0 ? NLM_F.ACK_TLVS : 0);
     const message = header(ECHO_AT + align4(echo.length) + tlvs.length, NLMSG.ERROR, flags, seq, portId);

@@ -18,8 +18,8 @@ class Numbers extends Exchange {
     super(context, 0, count, cost);
   }
   takeData(): void {}
-  takeAck(): boolean {
-    return true;
+  takeAck(): number {
+    return 1;
   }
   protected conclude(): void {}
 }
@@ -78,8 +78,9 @@ test('the room of answers is counted by cost, and given back when they come or a
   inFlight.add(exchange);
   inFlight.expect(exchange, 6);
   assert.is(inFlight.due, 12);
-  inFlight.release(exchange);
-  assert.is(inFlight.due, 10);
+  inFlight.release(exchange, 4);
+  assert.is(inFlight.due, 4);
+  assert.is(exchange.outstanding, 2);
   inFlight.remove(exchange);
   assert.is(inFlight.due, 0);
   assert.is(exchange.outstanding, 0);

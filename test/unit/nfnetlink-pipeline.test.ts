@@ -1,7 +1,9 @@
+import fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { NLM_F } from '../../src/nfnetlink/constants.ts';
 import { TransportError } from '../../src/nfnetlink/errors.ts';
-import { concatenated } from '../../src/nfnetlink/message.ts';
+import { concatenated, messageFlags } from '../../src/nfnetlink/message.ts';
 import { ack, data, later, overrun, ScriptedTransport, sendFailure } from '../../src/testing/index.ts';
 import {
   connect,
@@ -58,7 +60,7 @@ test('data is handed over with the index of its request', async () => {
     Array.from({ length: 250 }, (_, i) => [String(2 * i), 1000 + 2 * i]),
   );
   assert.ok(kernel.mostQueued <= 192);
-  assert.is(kernel.datagrams[0], 21, 'three datagrams share the window of 64 such requests');
+  assert.is(kernel.datagrams[0], 32, 'three datagrams share the window of 96 such requests');
 });
 
 test('a transport that delivers one by one still gets whole datagrams', async () => {
@@ -66,7 +68,64 @@ test('a transport that delivers one by one still gets whole datagrams', async ()
   const { connection } = connect(kernel);
   await connection.pipeline(many(640), { onAck() {} });
   assert.equal(kernel.datagrams, Array(10).fill(64));
-  assert.is(kernel.mostQueued, 192);
+  assert.is(kernel.mostQueued, 3, 'one answer to each of the datagrams that fit into the window');
+});
+
+test('only the last message of a datagram asks for an acknowledgement', async () => {
+  const kernel = new ScriptedTransport().program(() => [ack()]);
+  const { connection } = connect(kernel);
+  await connection.pipeline(many(130), { onAck() {} });
+  const asking = kernel.requests.flatMap(({ bytes }, i) => (messageFlags(bytes, 0) & NLM_F.ACK ? [i] : []));
+  assert.equal(asking, [63, 127, 129]);
+  assert.ok(kernel.requests.every(({ bytes }) => (messageFlags(bytes, 0) & NLM_F.REQUEST) !== 0));
+});
+
+test('the end of each request is told in order, behind its data, whatever is refused', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.constantFrom(0, 0, 2, 16), { minLength: 1, maxLength: 200 }),
+      fc.integer({ min: 1, max: 64 }),
+      async (errnos, batchSize) => {
+        const kernel = new ScriptedTransport({ batchSize }).program(({ bytes }) => {
+          const errno = errnos[markOf(bytes)]!;
+          return errno === 0 ? [data(entry(markOf(bytes))), ack()] : [ack(errno)];
+        });
+        const { connection } = connect(kernel);
+        const told: string[] = [];
+        await connection.pipeline(many(errnos.length, getRequest), {
+          onData: (index, bytes, start) => void told.push(`${index} data ${markOf(bytes, start)}`),
+          onAck: (index, errno) => void told.push(`${index} ${errno}`),
+        });
+        const order = told.filter((line) => !line.includes('data'));
+        assert.equal(
+          order,
+          errnos.map((errno, i) => `${i} ${errno}`),
+        );
+        for (const [i, errno] of errnos.entries()) {
+          const at = told.indexOf(`${i} data ${i}`);
+          assert.is(at === -1, errno !== 0);
+          assert.ok(at < told.indexOf(`${i} ${errno}`));
+        }
+        assert.is(connection.stats.answered, errnos.length);
+      },
+    ),
+  );
+});
+
+test('nothing is taken for done in a datagram whose last answer is lost', async () => {
+  const kernel = new ScriptedTransport().program(({ bytes }) => {
+    const mark = markOf(bytes);
+    return mark === 10 ? [ack(2)] : mark === 63 ? [] : [ack()];
+  });
+  const { connection, clock } = connect(kernel);
+  const ended: number[] = [];
+  const pipeline = rejection(connection.pipeline(many(192), { onAck: (index) => void ended.push(index) }));
+  await settled();
+  clock.advance(5000);
+  clock.turn();
+  assert.is((await pipeline).kind, 'timeout');
+  const known = Array.from({ length: 192 }, (_, i) => i).filter((i) => i <= 10 || i > 63);
+  assert.equal(ended, known);
 });
 
 test('a datagram of long messages stays below 32 KiB', async () => {
@@ -119,7 +178,11 @@ test('a handler that throws ends its pipeline, and the connection goes on', asyn
   assert.is(calls, 11);
   await connection.acknowledge(deleteRequest());
   assert.ok(kernel.requests.length < 400);
-  assert.is(connection.stats.stale + connection.stats.answered, kernel.requests.length);
+  assert.equal(
+    [connection.stats.answered, connection.stats.stale],
+    [65, 2],
+    'one answer each to the two datagrams that nobody waits for',
+  );
 });
 
 test('an aborted pipeline sends no more', async () => {
@@ -133,17 +196,17 @@ test('an aborted pipeline sends no more', async () => {
   kernel.deliver();
   await settled();
   assert.is(kernel.requests.length, 192);
-  assert.is(connection.stats.stale, 192);
+  assert.is(connection.stats.stale, 3);
 });
 
 test('an overrun, a failed send and silence reject the whole pipeline', async () => {
   const failure = new TransportError('send', 'EMSGSIZE');
-  for (const [reply, kind] of [
-    [overrun(), 'overrun'],
-    [sendFailure(failure), 'transport'],
-    [later(ack()), 'timeout'],
+  for (const [at, reply, kind] of [
+    [100, overrun(), 'overrun'],
+    [100, sendFailure(failure), 'transport'],
+    [127, later(ack()), 'timeout'],
   ] as const) {
-    const kernel = new ScriptedTransport().program(({ bytes }) => [markOf(bytes) === 100 ? reply : ack()]);
+    const kernel = new ScriptedTransport().program(({ bytes }) => [markOf(bytes) === at ? reply : ack()]);
     const { connection, clock } = connect(kernel);
     const pipeline = rejection(connection.pipeline(many(300), { onAck() {} }));
     await settled();
@@ -166,7 +229,7 @@ test('an acknowledgement that comes twice counts once', async () => {
 });
 
 test('progress puts the timeout off', async () => {
-  const kernel = new ScriptedTransport({ isManual: true }).program(() => [ack()]);
+  const kernel = new ScriptedTransport({ isManual: true }).program(() => [ack(2)]);
   const { connection, clock } = connect(kernel);
   const pipeline = connection.pipeline(many(10), { onAck() {} });
   await settled();
