@@ -105,7 +105,14 @@ async function lookOneself(request: ExplainRequest, configFile: string): Promise
   const query = readQuery(request, plan.interfaces);
   const parts = { plan, sockets: systemSockets, files: systemStateFiles, clock: systemClock };
   return withSurvey(parts, ({ networks, ...survey }) =>
-    explain(query, { ...survey, connected: networks, daemon: null, restMs: () => 0 }),
+    explain(query, {
+      ...survey,
+      connected: networks,
+      daemon: null,
+      restMs: () => 0,
+      now: () => systemClock.now(),
+      wallNow: Date.now,
+    }),
   );
 }
 

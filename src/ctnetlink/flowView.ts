@@ -11,7 +11,7 @@ import {
 } from '../nfnetlink/message.ts';
 import { flowAttributes } from './attributes.ts';
 import { attributeWord, lengthIn, typeIn } from './attributeWord.ts';
-import { CTA, CTA_PROTOINFO, CTA_PROTOINFO_TCP, IPCTNL_MSG_CT } from './constants.ts';
+import { CTA, CTA_PROTOINFO, CTA_PROTOINFO_TCP, CTA_TIMESTAMP, IPCTNL_MSG_CT } from './constants.ts';
 import type { Flow, FlowAttributes } from './flow.ts';
 import { readCounters, readTcpInfo, readTimestamps } from './flowFields.ts';
 import type { CompleteTuple } from './tuple.ts';
@@ -142,6 +142,13 @@ export class FlowView {
     const tcp = info === 0 ? 0 : find(this.data, info, this.stop(info), CTA_PROTOINFO.TCP);
     const state = tcp === 0 ? 0 : find(this.data, tcp, this.stop(tcp), CTA_PROTOINFO_TCP.STATE);
     return state === 0 || this.stop(state) === state ? undefined : this.bytes[state];
+  }
+  /** When the entry was made, in milliseconds since 1970; undefined without nf_conntrack_timestamp. */
+  get startedAt(): number | undefined {
+    const times = this.payloadStart(CTA.TIMESTAMP);
+    const start = times === 0 ? 0 : find(this.data, times, this.stop(times), CTA_TIMESTAMP.START);
+    if (start === 0 || this.stop(start) - start < 8) return undefined;
+    return (this.data.getUint32(start) * 2 ** 32 + this.data.getUint32(start + 4)) / 1e6;
   }
   /** Whether the message carries an attribute (CTA). */
   has(attribute: number): boolean {

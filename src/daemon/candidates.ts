@@ -3,7 +3,7 @@ import { addressLength } from './flowStore.ts';
 import { contains } from './network.ts';
 import type { Network, PlanRule, PortRange } from './plan.ts';
 import type { ScopeFacts } from './scope.ts';
-import type { Standing } from './standing.ts';
+import type { Placement, Standing } from './standing.ts';
 
 /** What a rule may look at beside the set. */
 export interface RuleFacts extends ScopeFacts {
@@ -12,24 +12,18 @@ export interface RuleFacts extends ScopeFacts {
 }
 
 /**
- * The rules whose sets must be asked about a flow on `interface`, in order, into `into`; returns how many.
+ * The rules whose sets must be asked about a flow, in order, into `into`; returns how many.
  * A rule's answer can matter only up to the last rule that would call the flow misplaced: behind it a hit
  * and a miss lead to the same deed, which is none.
  */
-export function candidatesOf(
-  standing: Standing,
-  flow: RuleFacts,
-  interfaceIndex: number,
-  into: number[],
-): number {
+export function candidatesOf(standing: Standing, flow: RuleFacts & Placement, into: number[]): number {
   let count = 0;
   let matter = 0;
   const { rules } = standing.plan;
   for (let r = 0; r < rules.length; r++) {
     if (!fits(rules[r]!, flow)) continue;
     into[count++] = r;
-    if (standing.hasTarget(r, flow.family) && !standing.isExpected(r, flow.family, interfaceIndex))
-      matter = count;
+    if (!standing.stays(r, flow)) matter = count;
     // it takes the flow: no rule behind it is reached
     if (rules[r]!.set === null) break;
   }

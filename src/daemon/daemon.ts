@@ -99,12 +99,12 @@ export class Daemon {
       {
         ...{ route, ipset, clock, files, warnings: this.#warnings },
         onInterfaces: (states, changed) => {
-          this.#engine.setOnline(states.online, states.before);
+          const marks = this.#engine.setOnline(states.online, states);
           for (const index of changed) {
             const { name } = this.plan.interfaces[index]!;
             tell({ event: 'interface', name, online: states.online[index]! });
           }
-          void this.sweep('interface');
+          void this.#sweeper.request('interface', { kind: 'interfaces', marks });
         },
         onElements: (scope) => void this.#sweeper.request('elements', scope),
       },
@@ -151,6 +151,7 @@ export class Daemon {
    */
   explain(request: ExplainRequest): Promise<Explanation> {
     const { plan, standing, ruleSets, guard } = this.#engine;
+    const { clock, wallNow } = this.#options;
     const query = decodeExplainQuery(request, plan.interfaces);
     return explain(query, {
       standing,
@@ -159,7 +160,9 @@ export class Daemon {
       ctnetlink: this.#ctnetlink,
       ipset: this.#ipset,
       daemon: stateOf(guard),
-      restMs: (flowKey) => guard.restMs(flowKey, this.#options.clock.now()),
+      restMs: (flowKey) => guard.restMs(flowKey, clock.now()),
+      now: () => clock.now(),
+      wallNow,
     });
   }
 
@@ -270,7 +273,8 @@ export class Daemon {
       warnings: this.#warnings,
       totals: this.#totals,
       connected: () => this.#machine.connected.networks,
-      online: this.#machine.online,
+      online: this.#machine.states.online,
+      history: this.#machine.states,
       onShed: () => void this.#sweeper.request('shed', WHOLE_TABLE),
       ...(previous && { previous }),
     });

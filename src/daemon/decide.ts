@@ -1,14 +1,8 @@
-import type { Standing } from './standing.ts';
+import type { Placement, Standing } from './standing.ts';
 import type { Verdict } from './verdict.ts';
 
 /** A set's answer about a flow: a set that is not there holds nothing (MISS), one that did not answer might. */
 export const ANSWER = { MISS: 0, HIT: 1, UNKNOWN: 2 } as const;
-
-/** Where the flow is now and what it is. */
-export interface Placement {
-  readonly family: number;
-  readonly interface: number;
-}
 
 const UNCLASSIFIED: Verdict = { kind: 'unclassified' };
 const EXEMPT: Verdict = { kind: 'ignored', reason: 'exempt-destination' };
@@ -35,7 +29,7 @@ export function decide(
     const rule = candidates[i]!;
     if (standing.plan.rules[rule]!.exempt) return EXEMPT;
     if (!standing.hasTarget(rule, flow.family)) return { kind: 'no-target', rule };
-    if (standing.isExpected(rule, flow.family, flow.interface)) return { kind: 'placed', rule };
+    if (standing.stays(rule, flow)) return { kind: 'placed', rule };
     return { kind: 'misplaced', rule };
   }
   return UNCLASSIFIED;

@@ -20,7 +20,7 @@ import { Resetter } from './resetter.ts';
 import { RuleSets } from './ruleSets.ts';
 import type { Surroundings } from './scope.ts';
 import { tellSetState } from './setStateWarning.ts';
-import { makeStanding, type Standing } from './standing.ts';
+import { interfacesConcerned, makeStanding, type Standing, type StateHistory } from './standing.ts';
 import { unpin } from './stickyPins.ts';
 import { SuppressedTeller } from './suppressedTeller.ts';
 import type { Reason, SuppressReason, Tell } from './tell.ts';
@@ -43,8 +43,9 @@ export interface EngineParts {
   readonly totals: Totals;
   /** Networks that are directly connected, asked for each flow. */
   readonly connected: () => NetworkSet;
-  /** Whether each interface of the plan is online, by index. */
+  /** Whether each interface of the plan is online, by index, and what has become of them lately. */
   readonly online: readonly boolean[];
+  readonly history?: StateHistory;
   /** Asks for a sweep of the whole table, because flows had to be left out; at most once an upkeep(). */
   readonly onShed: () => void;
   /** The engine of the plan before: what it knows of flows that returned, and of resets under way, stays. */
@@ -90,10 +91,11 @@ export class Engine {
     this.#parts = parts;
     this.plan = plan;
     this.store = new FlowStore(plan.limits.pendingFlows + SLOTS_AT_WORK);
-    this.#standing = makeStanding(plan, parts.online);
+    this.#standing = makeStanding(plan, parts.online, parts.history);
     const marks = new MarkTable(plan);
     const around = surroundings(plan, parts.connected);
-    this.#intake = new Intake(this.store, marks, around);
+    const isAgeJudged = plan.rules.some(({ failback }) => typeof failback === 'object');
+    this.#intake = new Intake(this.store, marks, around, isAgeJudged ? parts.wallNow : undefined);
     this.#pending = new PendingFlows(this.store, plan.recheckMs);
     this.#deferred = new Deferral({
       store: this.store,
@@ -195,9 +197,14 @@ export class Engine {
     return misplaced;
   }
 
-  /** The interfaces' states changed: another standing, for flows judged from now on. */
-  setOnline(online: readonly boolean[], before?: readonly boolean[]): void {
-    this.#standing = makeStanding(this.plan, online, before);
+  /**
+   * The interfaces' states changed: another standing, for flows judged from now on.
+   * @returns the marks of the interfaces whose flows are to be judged again
+   */
+  setOnline(online: readonly boolean[], history?: StateHistory): number[] {
+    const before = this.#standing;
+    this.#standing = makeStanding(this.plan, online, history);
+    return interfacesConcerned(before, this.#standing).map((index) => this.plan.interfaces[index]!.mark);
   }
 
   /**

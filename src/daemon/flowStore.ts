@@ -3,8 +3,9 @@
  * garbage for an event. A slot belongs to whoever took it until it is freed.
  *
  * A record: family, protocol, flags (u8 each), source and destination port (u16; for ICMP its id, and
- * type << 8 | code), mark, id, zone, interface, the rule that it is misplaced by, when it was first seen
- * (milliseconds of the daemon's clock), source and destination address (16 bytes each, IPv4 in the first four).
+ * type << 8 | code), mark, id, zone, interface, the rule that it is misplaced by (10 bits), its age when it was
+ * first seen (22 bits, seconds) and when that was (milliseconds of the daemon's clock), source and destination
+ * address (16 bytes each, IPv4 in the first four).
  * Memory: 64 bytes a slot plus 4 for the free list, taken in chunks as needed and kept; the store refuses
  * what is over its limit, it never grows past it.
  */
@@ -13,10 +14,13 @@ const BYTES = 64;
 const CHUNK_BITS = 12;
 const CHUNK = 1 << CHUNK_BITS;
 const NONE = 0xffffffff;
+const AGE_BITS = 22;
+/** Also the mask of the age's bits; what is as old as that, 48 days, is as old as can be. */
+const UNKNOWN_AGE = 2 ** AGE_BITS - 1;
 
 /** Where in a record each field stands. */
 const AT = { FAMILY: 0, PROTOCOL: 1, FLAGS: 2, SOURCE: 32, DESTINATION: 48 } as const;
-const WORD = { PORTS: 1, MARK: 2, ID: 3, ZONE_INTERFACE: 4, RULE: 5, FIRST_SEEN: 3 } as const;
+const WORD = { PORTS: 1, MARK: 2, ID: 3, ZONE_INTERFACE: 4, RULE_AGE: 5, FIRST_SEEN: 3 } as const;
 
 /** Record flags. */
 export const FLOW_FLAG = {
@@ -30,6 +34,8 @@ export const FLOW_FLAG = {
   SWEPT: 8,
   /** Held back by a budget, and told so. */
   DEFERRED: 16,
+  /** Kept up by both ends when it was seen. */
+  ESTABLISHED: 32,
 } as const;
 
 /** What a record holds; addresses are read from `source` at the given offsets. */
@@ -44,6 +50,8 @@ export interface FlowFields {
   readonly zone: number;
   readonly interface: number;
   readonly firstSeen: number;
+  /** Whole seconds; infinite where it is not known. */
+  readonly age: number;
 }
 
 interface Chunk {
@@ -104,6 +112,7 @@ export class FlowStore {
     chunk.words[word + WORD.MARK] = fields.mark;
     chunk.words[word + WORD.ID] = fields.id;
     chunk.words[word + WORD.ZONE_INTERFACE] = (fields.zone << 16) | fields.interface;
+    chunk.words[word + WORD.RULE_AGE] = Math.min(fields.age, UNKNOWN_AGE);
     chunk.times[at * (BYTES / 8) + WORD.FIRST_SEEN] = fields.firstSeen;
     const length = addressLength(fields.family);
     for (let i = 0; i < length; i++) {
@@ -145,12 +154,14 @@ export class FlowStore {
   interface(slot: number): number {
     return this.#word(slot, WORD.ZONE_INTERFACE) & 0xffff;
   }
-  /** The rule that called the flow misplaced; undefined until setRule(). */
+  /** The rule that called the flow misplaced; 0 until setRule(). */
   rule(slot: number): number {
-    return this.#word(slot, WORD.RULE);
+    return this.#word(slot, WORD.RULE_AGE) >>> AGE_BITS;
   }
   setRule(slot: number, rule: number): void {
-    this.#chunks[slot >>> CHUNK_BITS]!.words[(slot & (CHUNK - 1)) * WORDS + WORD.RULE] = rule;
+    const { words } = this.#chunks[slot >>> CHUNK_BITS]!;
+    const at = (slot & (CHUNK - 1)) * WORDS + WORD.RULE_AGE;
+    words[at] = (rule << AGE_BITS) | (words[at]! & UNKNOWN_AGE);
   }
   /** The slot behind this one in the queue that holds it, or -1. A queue's owner sets it. */
   next(slot: number): number {
@@ -162,6 +173,12 @@ export class FlowStore {
   /** Milliseconds of the daemon's clock. */
   firstSeen(slot: number): number {
     return this.#chunks[slot >>> CHUNK_BITS]!.times[(slot & (CHUNK - 1)) * (BYTES / 8) + WORD.FIRST_SEEN]!;
+  }
+
+  /** How old it was then, in seconds; infinite where that is not known. */
+  age(slot: number): number {
+    const age = this.#word(slot, WORD.RULE_AGE) & UNKNOWN_AGE;
+    return age === UNKNOWN_AGE ? Number.POSITIVE_INFINITY : age;
   }
 
   /** The chunk that holds the slot's addresses; the offsets below are into it. */

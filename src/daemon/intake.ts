@@ -1,4 +1,4 @@
-import type { FlowView, TupleView } from '../ctnetlink/index.ts';
+import { type FlowView, IPS, type TupleView } from '../ctnetlink/index.ts';
 import { isIcmp } from '../ctnetlink/protocol.ts';
 import { FLOW_FLAG, type FlowFields, type FlowStore } from './flowStore.ts';
 import type { Plan } from './plan.ts';
@@ -7,6 +7,14 @@ import type { IgnoreReason } from './verdict.ts';
 
 /** What became of a flow at the door: a slot number of the store, or one of these. */
 export const ADMISSION = { IGNORED: -1, FULL: -2 } as const;
+
+/** Status bits of a flow that both ends keep up. An offloaded one is, though the kernel's own list hides it. */
+const KEPT_UP = IPS.ASSURED | IPS.OFFLOAD | IPS.HW_OFFLOAD;
+
+/** FLOW_FLAG.ESTABLISHED, or 0, by the entry's status (IPS). */
+export function establishedFlag(status: number): number {
+  return (status & KEPT_UP) === 0 ? 0 : FLOW_FLAG.ESTABLISHED;
+}
 
 /** Which interface a mark names: masked marks to interface indices. */
 export class MarkTable {
@@ -34,6 +42,7 @@ export class Intake implements FlowFields, ScopeFacts {
   readonly #store: FlowStore;
   readonly #marks: MarkTable;
   readonly #around: () => Surroundings;
+  readonly #wallNow: (() => number) | undefined;
   /** Why the last flow was ignored. */
   reason: IgnoreReason = 'unmarked';
 
@@ -48,13 +57,18 @@ export class Intake implements FlowFields, ScopeFacts {
   zone = 0;
   interface = 0;
   firstSeen = 0;
+  age = Number.POSITIVE_INFINITY;
   readonly bytes = new Uint8Array(32);
   readonly sourceAt = 0;
   readonly destinationAt = 16;
 
-  /** @param around asked for each flow, since networks come and go */
-  constructor(store: FlowStore, marks: MarkTable, around: () => Surroundings) {
+  /**
+   * @param around asked for each flow, since networks come and go
+   * @param wallNow milliseconds since 1970; without it no age is read, where none is to be judged by
+   */
+  constructor(store: FlowStore, marks: MarkTable, around: () => Surroundings, wallNow?: () => number) {
     this.#store = store;
+    this.#wallNow = wallNow;
     this.#marks = marks;
     this.#around = around;
   }
@@ -73,6 +87,7 @@ export class Intake implements FlowFields, ScopeFacts {
     this.flags |= flags;
     const reason = outOfScope(this, this.#around());
     if (reason) return this.#ignore(reason);
+    if (this.#wallNow) this.#readAge(view, this.#wallNow);
     const slot = this.#store.take();
     if (slot === -1) return ADMISSION.FULL;
     this.#store.write(slot, this, this.bytes, this.sourceAt, this.destinationAt);
@@ -98,8 +113,20 @@ export class Intake implements FlowFields, ScopeFacts {
     }
   }
 
+  #readAge(view: FlowView, wallNow: () => number): void {
+    this.flags |= establishedFlag(view.status);
+    this.age = (this.flags & FLOW_FLAG.NEW) !== 0 ? 0 : ageOf(view.startedAt, wallNow());
+  }
+
   #ignore(reason: IgnoreReason): number {
     this.reason = reason;
     return ADMISSION.IGNORED;
   }
+}
+
+/** How old a flow is, in whole seconds, by the time at which it began; infinite where that is not known. */
+export function ageOf(startedAt: number | undefined, wallNow: number): number {
+  return startedAt === undefined
+    ? Number.POSITIVE_INFINITY
+    : Math.max(0, Math.floor((wallNow - startedAt) / 1000));
 }

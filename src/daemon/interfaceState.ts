@@ -1,6 +1,7 @@
 import { dirname } from 'node:path';
 import type { Clock, Timer } from '../nfnetlink/clock.ts';
 import type { PlanInterface, Settle } from './plan.ts';
+import type { Outage, StateHistory } from './standing.ts';
 import { readStateFile, type StateFiles } from './stateFiles.ts';
 
 /** Which interfaces are online, by index, and what was odd about their state files. */
@@ -10,9 +11,12 @@ export interface InterfaceStates {
 }
 
 /** States that are followed. */
-export interface FollowedStates extends InterfaceStates {
-  /** As `online`; for interfaces whose last change has not settled yet, what they were before it. */
-  readonly before: readonly boolean[];
+export interface FollowedStates extends InterfaceStates, Required<StateHistory> {}
+
+/** A change that has not settled. */
+interface Change {
+  readonly was: boolean;
+  readonly until: number;
 }
 
 /** A file that is being written is empty for a moment: its interface stays as it was. */
@@ -50,6 +54,8 @@ export interface InterfaceWatchOptions {
   readonly settle?: Settle;
   readonly files: StateFiles;
   readonly clock: Clock;
+  /** The watch of the plan before: what it knows of interfaces of the same names is known here. */
+  readonly previous?: InterfaceWatch;
 }
 
 /**
@@ -62,7 +68,9 @@ export class InterfaceWatch {
   /** By folder: which one is watched, by its identity, and how to stop. */
   readonly #watched = new Map<string, { readonly identity: string; readonly stop: () => void }>();
   /** By interface index: a change that has not settled. */
-  readonly #changes = new Map<number, { readonly was: boolean; readonly until: number }>();
+  readonly #changes = new Map<number, Change>();
+  /** By interface index: when it was offline last; until for ever while it is. */
+  readonly #outages = new Map<number, Outage>();
   #states: FollowedStates;
   #settled: Timer | undefined;
   #poll: Timer | undefined;
@@ -76,8 +84,14 @@ export class InterfaceWatch {
     const hasFiles = interfaces.some(({ stateFile }) => stateFile !== undefined);
     // watched before they are read: no change falls between
     if (hasFiles) this.#watchFolders();
-    this.#states = this.#followed(readInterfaceStates(interfaces, options.files));
+    const read = readInterfaceStates(interfaces, options.files);
+    const online = [...read.online];
+    for (const [index, isOnline] of online.entries()) if (!isOnline) this.#wentOffline(index);
+    if (options.previous) this.#inherit(options.previous, online);
+    this.#states = this.#followed({ ...read, online });
     if (hasFiles) this.#pollLater();
+    // what has changed since the watch before read it is a change like any other
+    if (online.some((isOnline, index) => isOnline !== read.online[index])) this.#noticed();
   }
 
   get states(): FollowedStates {
@@ -140,9 +154,40 @@ export class InterfaceWatch {
     if (changed.length > 0 || !isSaid) this.#options.onChange(this.#states, changed);
   }
 
+  #inherit(previous: InterfaceWatch, online: boolean[]): void {
+    for (const [index, { name }] of this.#interfaces.entries()) {
+      const before = previous.#interfaces.findIndex((each) => each.name === name);
+      if (before === -1) continue;
+      online[index] = previous.#states.online[before]!;
+      const change = previous.#changes.get(before);
+      if (change) this.#changes.set(index, change);
+      const outage = previous.#outages.get(before);
+      if (outage) this.#outages.set(index, outage);
+      else this.#outages.delete(index);
+    }
+    this.#armSettled();
+  }
+
+  #wentOffline(index: number): void {
+    const { clock } = this.#options;
+    // one that was back for a moment only has been offline all the time
+    const isBrief = this.#changes.get(index)?.was === false;
+    const from = (isBrief && this.#outages.get(index)?.from) || clock.now();
+    this.#outages.set(index, { from, to: Number.POSITIVE_INFINITY });
+  }
+
+  #cameOnline(index: number): void {
+    const { clock, settle } = this.#options;
+    const from = this.#outages.get(index)?.from ?? Number.NEGATIVE_INFINITY;
+    // until the firewall has followed it goes on putting flows elsewhere
+    this.#outages.set(index, { from, to: clock.now() + (settle?.offlineMs ?? 0) });
+  }
+
   #begin(index: number, was: boolean): void {
     const { clock, settle } = this.#options;
     const length = (was ? settle?.offlineMs : settle?.onlineMs) ?? 0;
+    if (was) this.#wentOffline(index);
+    else this.#cameOnline(index);
     this.#changes.delete(index);
     if (length === 0) return;
     this.#changes.set(index, { was, until: clock.now() + length });
@@ -165,6 +210,11 @@ export class InterfaceWatch {
   }
 
   #followed({ online, warnings }: InterfaceStates): FollowedStates {
-    return { online, warnings, before: online.map((now, index) => this.#changes.get(index)?.was ?? now) };
+    return {
+      online,
+      warnings,
+      before: online.map((now, index) => this.#changes.get(index)?.was ?? now),
+      outages: online.map((_, index) => this.#outages.get(index)),
+    };
   }
 }

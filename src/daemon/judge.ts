@@ -140,7 +140,7 @@ export class Judge {
       const slot = this.#waiting.head;
       const family = store.family(slot);
       const protocol = store.protocol(slot);
-      const count = candidatesOf(standing, this.#flow.at(slot), store.interface(slot), rules);
+      const count = candidatesOf(standing, this.#flow.at(slot), rules);
       if (!round.questions.hasRoom(count) && round.flows > 0) break;
       this.#waiting.shift();
       round.slots[round.flows] = slot;

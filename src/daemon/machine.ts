@@ -45,9 +45,9 @@ export class Machine {
     this.#interfaces = this.#watchInterfaces(plan);
   }
 
-  /** Whether each interface of the plan is online, by index. */
-  get online(): readonly boolean[] {
-    return this.#interfaces.states.online;
+  /** The states of the plan's interfaces, by index. */
+  get states(): FollowedStates {
+    return this.#interfaces.states;
   }
 
   /** Follows addresses and routes, and learns them as they are. */
@@ -61,11 +61,15 @@ export class Machine {
     await this.connected.read();
   }
 
-  /** Follows the interfaces of another plan; the sets of the old one are no longer watched. */
+  /**
+   * Follows the interfaces of another plan, with what is known of those of the same name; the sets of the old
+   * one are no longer watched.
+   */
   follow(plan: Plan): void {
-    this.#interfaces.close();
+    const before = this.#interfaces;
+    before.close();
     this.#setWatch?.stop();
-    this.#interfaces = this.#watchInterfaces(plan);
+    this.#interfaces = this.#watchInterfaces(plan, before);
   }
 
   /** Watches the plan's sets; resolves when what they hold now is known. */
@@ -94,12 +98,13 @@ export class Machine {
     await this.#routeEvents?.close();
   }
 
-  #watchInterfaces(plan: Plan): InterfaceWatch {
+  #watchInterfaces(plan: Plan, previous?: InterfaceWatch): InterfaceWatch {
     const { clock, files, onInterfaces } = this.#parts;
     const watch = new InterfaceWatch(plan.interfaces, {
       clock,
       files,
       ...(plan.settle && { settle: plan.settle }),
+      ...(previous && { previous }),
       onChange: (states, changed) => {
         onInterfaces(states, changed);
         this.#warnOfStates(states);

@@ -68,7 +68,7 @@ export interface PlanRule {
    * What becomes of flows on an online member that is not the best; by default they are reset, but those of
    * a rule without a set stay, on whatever interface is online.
    */
-  readonly failback?: OnChange;
+  readonly failback?: OnChange | PreserveOld;
   /**
    * Flows in its set are out of scope, whatever the rules behind it say. Where it is 'optional', a set that is
    * missing or cannot be asked is no fault.
@@ -80,6 +80,14 @@ export interface PlanRule {
 
 /** Whether flows stay where they are or are reset. */
 export type OnChange = 'preserve' | 'reset';
+
+/**
+ * Of the flows that began while no better member was online, established ones stay that are as old as this,
+ * or of unknown age; others are reset. Later ones are reset as by default.
+ */
+export interface PreserveOld {
+  readonly preserveFromMs: number;
+}
 
 /**
  * Names of sets of (source, mark), by family, of which those that are there hold a client to the interface

@@ -51,8 +51,12 @@ function ruleLines(plan: Plan, online: readonly boolean[]): string[] {
     const said = isSame
       ? expectation(first!.list)
       : now.map(({ family, list }) => `${family}: ${expectation(list)}`).join('; ');
-    const sticky = rule.sticky === null ? '' : '; sticky';
-    lines.push(`     belong on ${membersText(plan, rule)}; now ${said}${sticky}`);
+    const ways = [
+      rule.sticky !== null && '; sticky',
+      rule.failover && `; failover: ${rule.failover}`,
+      typeof rule.failback === 'string' && `; failback: ${rule.failback}`,
+    ].filter(Boolean);
+    lines.push(`     belong on ${membersText(plan, rule)}; now ${said}${ways.join('')}`);
   });
   return [...lines, ''];
 }

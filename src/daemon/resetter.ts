@@ -1,16 +1,9 @@
-import {
-  CTA,
-  FlowView,
-  IPS,
-  LONGEST_RAW_REQUEST,
-  writeDeleteFlow,
-  writeGetFlow,
-} from '../ctnetlink/index.ts';
+import { FlowView, IPS, LONGEST_RAW_REQUEST, writeDeleteFlow, writeGetFlow } from '../ctnetlink/index.ts';
 import { ERRNO } from '../nfnetlink/constants.ts';
 import { errnoName } from '../nfnetlink/errno.ts';
 import type { Requester } from '../nfnetlink/requester.ts';
-import type { FlowStore } from './flowStore.ts';
-import type { MarkTable } from './intake.ts';
+import { FLOW_FLAG, type FlowStore } from './flowStore.ts';
+import { establishedFlag, type MarkTable } from './intake.ts';
 import type { ResetOutcome } from './resetOutcome.ts';
 import { SlotQueue } from './slotQueue.ts';
 import type { Standing } from './standing.ts';
@@ -215,10 +208,9 @@ export class Resetter {
     if ((entry.status & IPS.DYING) !== 0) return 'gone';
     if (entry.id !== store.id(slot)) return 'changed';
     if (marks.interfaceOf(entry.mark) !== store.interface(slot)) return 'changed';
-    const family = store.family(slot);
-    const rule = store.rule(slot);
-    const now = standing();
-    if (!now.hasTarget(rule, family) || now.isExpected(rule, family, store.interface(slot))) return 'changed';
+    store.clearFlag(slot, FLOW_FLAG.ESTABLISHED);
+    store.setFlag(slot, establishedFlag(entry.status));
+    if (standing().stays(store.rule(slot), this.#flow.at(slot))) return 'changed';
     if (this.#isLater(slot)) return 'changed';
     return dryRun ? 'dry-run' : undefined;
   }
@@ -228,11 +220,10 @@ export class Resetter {
    * usually gets the same one (nf_ct_get_id), and a start time is there only with nf_conntrack_timestamp.
    */
   #isLater(slot: number): boolean {
-    if (!this.#view.has(CTA.TIMESTAMP)) return false;
-    const start = this.#view.toFlow().timestamps?.start;
-    if (start === undefined) return false;
+    const { startedAt } = this.#view;
+    if (startedAt === undefined) return false;
     const { store, now, wallNow } = this.#parts;
     const judgedAt = wallNow() - (now() - store.firstSeen(slot));
-    return Number(start / 1_000_000n) > judgedAt + CLOCK_SLACK_MS;
+    return startedAt > judgedAt + CLOCK_SLACK_MS;
   }
 }

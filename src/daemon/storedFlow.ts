@@ -1,7 +1,7 @@
 import type { RawFlowKey } from '../ctnetlink/index.ts';
 import type { RuleFacts } from './candidates.ts';
-import type { Placement } from './decide.ts';
 import { FLOW_FLAG, type FlowStore } from './flowStore.ts';
+import type { Placement } from './standing.ts';
 
 /**
  * A stored flow as the pure functions and the writers of requests see flows. One object for all slots: valid
@@ -25,6 +25,15 @@ export class StoredFlow implements RuleFacts, Placement, RawFlowKey {
   }
   get interface(): number {
     return this.#store.interface(this.#slot);
+  }
+  get firstSeen(): number {
+    return this.#store.firstSeen(this.#slot);
+  }
+  get age(): number {
+    return this.#store.age(this.#slot);
+  }
+  get isEstablished(): boolean {
+    return (this.#store.flags(this.#slot) & FLOW_FLAG.ESTABLISHED) !== 0;
   }
   get protocol(): number {
     return this.#store.protocol(this.#slot);

@@ -1,12 +1,12 @@
 import type { Network } from './plan.ts';
 
 /**
- * Which flows a sweep judges: all, those on some interfaces (by index), or those to or from some
+ * Which flows a sweep judges: all, those on some interfaces (by their marks), or those to or from some
  * addresses (what a set's new elements name).
  */
 export type SweepScope =
   | { readonly kind: 'all' }
-  | { readonly kind: 'interfaces'; readonly interfaces: readonly number[] }
+  | { readonly kind: 'interfaces'; readonly marks: readonly number[] }
   | {
       readonly kind: 'networks';
       readonly end: 'source' | 'destination';
@@ -21,7 +21,7 @@ const MOST_NETWORKS = 256;
 /** The smallest scope here that holds both. */
 export function mergeScopes(a: SweepScope, b: SweepScope): SweepScope {
   if (a.kind === 'interfaces' && b.kind === 'interfaces') {
-    return { kind: 'interfaces', interfaces: [...new Set([...a.interfaces, ...b.interfaces])] };
+    return { kind: 'interfaces', marks: [...new Set([...a.marks, ...b.marks])] };
   }
   if (a.kind === 'networks' && b.kind === 'networks' && a.end === b.end) {
     const networks = [...a.networks, ...b.networks];

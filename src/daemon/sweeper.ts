@@ -13,6 +13,7 @@ import type { Engine } from './engine.ts';
 import { FLOW_FLAG } from './flowStore.ts';
 import { contains } from './network.ts';
 import type { Network } from './plan.ts';
+import { MISPLACED } from './standing.ts';
 import { mergeScopes, type SweepScope } from './sweepScope.ts';
 import type { SweepCause, Tell } from './tell.ts';
 
@@ -115,7 +116,7 @@ export class Sweeper {
     const engine = engineNow();
     const start = now();
     const flags = recheckCauses.includes(cause) ? FLOW_FLAG.RECHECK : 0;
-    const judged = userSpaceMatch(scope);
+    const judged = userSpaceMatch(scope, engine);
     let flows = 0;
     for (const filter of filtersOf(scope, engine)) {
       const plan = planFilter(filter, features);
@@ -153,44 +154,41 @@ export class Sweeper {
 
 /** One dump a filter: what the kernel can leave out. */
 function filtersOf(scope: SweepScope, engine: Engine): FlowFilter[] {
-  const { markMask, interfaces } = engine.plan;
-  const onInterface = (index: number): FlowFilter => ({ mark: interfaces[index]!.mark, markMask });
-  if (scope.kind === 'interfaces') return scope.interfaces.map(onInterface);
-  if (
-    scope.kind === 'networks' &&
-    scope.networks.length <= MOST_FILTERED &&
-    scope.networks.every(isIpv4Host)
-  ) {
+  if (scope.kind !== 'networks') {
+    // with two uplinks and every rule for the same one, only the other's flows can be misplaced
+    const marks = scope.kind === 'interfaces' ? scope.marks : possiblyWrong(engine);
+    if (marks.length === 0) return [];
+    // a dump a mark would walk the table as often: several are compared in user space
+    return marks.length === 1 ? [{ mark: marks[0]!, markMask: engine.plan.markMask }] : [{}];
+  }
+  if (scope.networks.length <= MOST_FILTERED && scope.networks.every(isIpv4Host)) {
     return scope.networks.map(({ address }) => ({
       family: AF.INET,
       original: { [scope.end]: formatAddress(address) },
     }));
   }
-  // with two uplinks and every rule for the same one, only the other's flows can be misplaced
-  const wrong = possiblyWrong(engine);
-  return wrong.length === 1 ? [onInterface(wrong[0]!)] : wrong.length === 0 ? [] : [{}];
+  return [{}];
 }
 
 function isIpv4Host({ address, prefix }: Network): boolean {
   return address.length === 4 && prefix === 32;
 }
 
-/** The interfaces on which some rule's flows would be misplaced now. */
+/** The marks of the interfaces on which some rule's flows would be misplaced now. */
 function possiblyWrong({ plan, standing }: Engine): number[] {
-  return plan.interfaces.flatMap((_, index) =>
-    plan.rules.some((_rule, rule) =>
-      [AF.INET, AF.INET6].some(
-        (family) => standing.hasTarget(rule, family) && !standing.isExpected(rule, family, index),
-      ),
-    )
-      ? [index]
-      : [],
-  );
+  const isWrong = (index: number) =>
+    plan.rules.some((_, rule) =>
+      [AF.INET, AF.INET6].some((family) => standing.misplaced(rule, family, index) !== MISPLACED.NONE),
+    );
+  return plan.interfaces.flatMap(({ mark }, index) => (isWrong(index) ? [mark] : []));
 }
 
 /** What user space must compare because no filter of the kernel's does. */
-function userSpaceMatch(scope: SweepScope): ((view: FlowView) => boolean) | undefined {
-  if (scope.kind !== 'networks') return undefined;
+function userSpaceMatch(scope: SweepScope, { plan }: Engine): ((view: FlowView) => boolean) | undefined {
+  if (scope.kind === 'all') return undefined;
+  if (scope.kind === 'interfaces') {
+    return (view) => scope.marks.includes((view.mark & plan.markMask) >>> 0);
+  }
   const address = new Uint8Array(16);
   return (view) => {
     const tuple = view.original;

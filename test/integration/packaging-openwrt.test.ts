@@ -188,6 +188,7 @@ await insideNamespace(import.meta.url, async () => {
       '600 etc/config/resteer',
       '644 etc/hotplug.d/iface/20-resteer',
       '755 etc/init.d/resteer',
+      '644 etc/sysctl.d/12-resteer.conf',
       '644 lib/upgrade/keep.d/resteer',
       '644 usr/lib/resteer/ask.cjs',
       '755 usr/lib/resteer/resteer.cjs',

@@ -1,8 +1,8 @@
 /** Plans, flows and addresses for tests of the daemon's pure parts. */
 import type { RuleFacts } from '../../src/daemon/candidates.ts';
 import { decodeNetwork } from '../../src/daemon/config/networks.ts';
-import type { Placement } from '../../src/daemon/decide.ts';
 import type { Network, Plan, PlanInterface, PlanRule } from '../../src/daemon/plan.ts';
+import type { Placement } from '../../src/daemon/standing.ts';
 import { parseAddress } from '../../src/nfnetlink/address.ts';
 
 export const INET = 2;
@@ -73,6 +73,9 @@ export function flow(
     sourcePort: 40_000,
     destinationPort: 443,
     interface: 0,
+    firstSeen: 0,
+    age: 0,
+    isEstablished: false,
     bytes,
     sourceAt: 3,
     destinationAt: 3 + from.length,

@@ -105,6 +105,8 @@ function checkGetters(view: FlowView, flow: Flow): void {
   assert.is(view.hasMark, flow.mark !== undefined);
   assert.is(view.zone, flow.zone ?? 0);
   assert.is(view.tcpState, flow.protocolInfo?.tcp?.state);
+  const start = flow.timestamps?.start;
+  assert.is(view.startedAt, start === undefined ? undefined : Number(start) / 1e6);
 }
 
 const dotted = (u32: number) => [u32 >>> 24, (u32 >>> 16) & 255, (u32 >>> 8) & 255, u32 & 255].join('.');

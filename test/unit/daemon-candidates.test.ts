@@ -88,7 +88,7 @@ for (const [what, tried, facts, expected] of fitting) {
 function candidates(rules: ReturnType<typeof rule>[], facts = v4): number[] {
   const standing = makeStanding(plan([uplink('a'), uplink('b'), uplink('c')], rules), [true, true, false]);
   const into: number[] = [];
-  const count = candidatesOf(standing, facts, facts.interface, into);
+  const count = candidatesOf(standing, facts, into);
   return into.slice(0, count);
 }
 
@@ -137,7 +137,7 @@ test('an exempt set is asked before a rule that moves the flow', () => {
 test('what is left in the list from before does not count', () => {
   const standing = makeStanding(plan([uplink('a')], [rule([0])]), [true]);
   const into = [5, 6, 7];
-  assert.is(candidatesOf(standing, v4, 0, into), 0);
+  assert.is(candidatesOf(standing, v4, into), 0);
 });
 
 test.run();

@@ -251,7 +251,7 @@ const cases: readonly Case[] = [
 /** The way that a flow goes: which sets matter, their answers, the verdict. */
 function judge(standing: Standing, facts: typeof v4, answers: readonly number[]): Verdict {
   const candidates: number[] = [];
-  const count = candidatesOf(standing, facts, facts.interface, candidates);
+  const count = candidatesOf(standing, facts, candidates);
   const said = candidates.map((index) => (standing.plan.rules[index]!.set === null ? HIT : answers[index]!));
   return decide(standing, facts, candidates, said, count);
 }
@@ -359,7 +359,7 @@ test('no question is asked in vain: another answer to each can change the deed',
       const placement = { ...facts, protocol, interface: index };
       const standing = makeStanding(of, online);
       const candidates: number[] = [];
-      const count = candidatesOf(standing, placement, index, candidates);
+      const count = candidatesOf(standing, placement, candidates);
       for (const asked of candidates.slice(0, count)) {
         if (of.rules[asked]!.set === null) continue;
         const others = (answer: number) =>

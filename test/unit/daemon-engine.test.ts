@@ -1,8 +1,10 @@
 /** One plan at work over a kernel of maps: which flows are reset, when, and what is said of it. */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { IPS } from '../../src/ctnetlink/index.ts';
 import { FLOW_FLAG } from '../../src/daemon/flowStore.ts';
-import { EngineBench, flowEntry, twoWans, WAN, WANB } from '../support/engineBench.ts';
+import { EngineBench, EPOCH_MS, flowEntry, twoWans, WAN, WANB } from '../support/engineBench.ts';
+import { rule } from '../support/plans.ts';
 
 const limits = { ...twoWans().limits };
 
@@ -304,6 +306,36 @@ test('messages that are none are counted and cost no slot', async () => {
   assert.is(bench.totals.malformed, 3);
   assert.is(bench.totals.events, 2);
   assert.is(bench.engine.store.size, 0);
+});
+
+test('after an outage old established flows stay on the worse uplink; by the entry as it is when read again', async () => {
+  const members = [
+    { interface: 0, metric: 1 },
+    { interface: 1, metric: 2 },
+  ];
+  const failback = { preserveFromMs: 300_000 };
+  const bench = await EngineBench.open(twoWans({ rules: [rule([], { members, failback })] }));
+  await bench.pass(900_000, 300_000);
+  const outages = [{ from: 100_000, to: 900_000 }, undefined];
+  assert.equal(bench.engine.setOnline([false, true]), [WAN]);
+  assert.equal(bench.engine.setOnline([true, true], { outages }), [WANB]);
+  let port = 50_000;
+  const entry = (ageMs: number | undefined, status: number) => {
+    const start = ageMs === undefined ? undefined : BigInt(EPOCH_MS + bench.clock.now() - ageMs) * 1_000_000n;
+    return bench.kernel.add(flowEntry(WANB, { sourcePort: port++ }, { status, ...(start && { start }) }));
+  };
+  const { ASSURED, SEEN_REPLY } = IPS;
+  const stay = [entry(400_000, ASSURED), entry(undefined, ASSURED)];
+  const go = [entry(200_000, ASSURED), entry(400_000, SEEN_REPLY), entry(undefined, SEEN_REPLY)];
+  const assuredLater = entry(400_000, SEEN_REPLY);
+  for (const each of [...stay, ...go, assuredLater]) bench.sweep(each);
+  assuredLater.status = ASSURED;
+  await bench.settle();
+  assert.equal(
+    [...stay, ...go, assuredLater].map((each) => bench.kernel.has(each)),
+    [true, true, false, false, false, true],
+  );
+  assert.is(bench.totals.resets.changed, 1);
 });
 
 test.run();

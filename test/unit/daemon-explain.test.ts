@@ -36,7 +36,11 @@ interface Given {
 
 function explained(given: Given = {}) {
   const rules = given.rules ?? [rule([1], { name: 'app' })];
-  const facts = flow(given.source ?? '192.168.1.7', given.destination ?? '203.0.113.10', given.flow);
+  const on = { interface: given.mark === 0x200 ? 1 : 0 };
+  const facts = flow(given.source ?? '192.168.1.7', given.destination ?? '203.0.113.10', {
+    ...on,
+    ...given.flow,
+  });
   const addressAt = (at: number) =>
     formatAddress(facts.bytes.subarray(at, at + (facts.family === 10 ? 16 : 4)));
   const subject: FlowFacts = {

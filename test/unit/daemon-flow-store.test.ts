@@ -20,6 +20,7 @@ const record = fc.record({
   zone: u16,
   interface: u16,
   firstSeen: fc.double({ min: 0, max: 1e12, noNaN: true }),
+  age: fc.oneof(fc.nat(2 ** 22 - 2), fc.constant(Number.POSITIVE_INFINITY)),
   bytes: fc.uint8Array({ minLength: 40, maxLength: 40 }),
 });
 type Written = typeof record extends fc.Arbitrary<infer T> ? T : never;
@@ -43,6 +44,7 @@ function check(store: FlowStore, slot: number, written: Written): void {
     'zone',
     'interface',
     'firstSeen',
+    'age',
   ] as const) {
     assert.is(store[field](slot), written[field], `${field} of slot ${slot}`);
   }
@@ -107,6 +109,7 @@ test('slots beyond the first chunk are as good, and the memory is bounded', () =
     zone: n,
     interface: 0xffff - n,
     firstSeen: n + 0.5,
+    age: n,
     bytes: new Uint8Array(40).fill(n),
   });
   const slots = Array.from({ length: limit }, (_, n) => {
@@ -191,6 +194,7 @@ test('a flow and its reverse have other keys', () => {
     zone: 0,
     interface: 0,
     firstSeen: 0,
+    age: 0,
   };
   store.write(a, fields, bytes, SOURCE_AT, DESTINATION_AT);
   store.write(b, fields, bytes, DESTINATION_AT, SOURCE_AT);

@@ -18,6 +18,8 @@ const interfaces = [
   uplink('lte'),
 ];
 
+const settle = { offlineMs: 2000, onlineMs: 30_000 };
+
 /** A file system of one folder, in memory. */
 class FakeFiles implements StateFiles {
   readonly files = new Map<string, string | Error>();
@@ -212,11 +214,81 @@ test('closing from within the callback holds', () => {
   assert.is(clock.timers, 0);
 });
 
+test('an outage is known from the change to offline until the firewall follows the return', () => {
+  const files = bothOnline();
+  const { clock, watch } = follow(files, settle);
+  assert.equal(watch.states.outages, [undefined, undefined, undefined]);
+  clock.advance(1000);
+  files.write('wan', 'offline');
+  clock.advance(50);
+  assert.equal(watch.states.outages[0], { from: 1050, to: Number.POSITIVE_INFINITY });
+  clock.advance(9950);
+  files.write('wan', 'online');
+  clock.advance(50);
+  assert.equal(watch.states.outages[0], { from: 1050, to: 13_050 });
+  clock.advance(29_000);
+  files.write('wan', 'offline');
+  clock.advance(50);
+  assert.is(watch.states.outages[0]!.from, 1050, 'back for less than the hold-down');
+  files.write('wan', 'online');
+  clock.advance(40_000);
+  files.write('wan', 'offline');
+  clock.advance(50);
+  assert.is(watch.states.outages[0]!.from, clock.now());
+  watch.close();
+});
+
+test('what is offline from the start has been so since then', () => {
+  const files = bothOnline();
+  files.write('wan', 'offline');
+  const { clock, watch } = follow(files, settle);
+  clock.advance(5000);
+  files.write('wan', 'online');
+  clock.advance(50);
+  assert.equal(watch.states.outages, [{ from: 0, to: 7050 }, undefined, undefined]);
+  watch.close();
+});
+
+test('the watch of another plan knows by name what the one before knew, and what changed between them', () => {
+  const files = bothOnline();
+  const { clock, watch } = follow(files, settle);
+  files.write('wan', 'offline');
+  clock.advance(50);
+  clock.advance(1000);
+  watch.close();
+  files.write('wanb', 'offline');
+  const told: string[] = [];
+  const reordered = [uplink('new'), interfaces[1]!, interfaces[0]!];
+  const next = new InterfaceWatch(reordered, {
+    files,
+    clock,
+    settle,
+    previous: watch,
+    onChange: ({ online, before }, changed) => told.push(`${changed}: ${online} after ${before}`),
+  });
+  assert.equal(next.states.online, [true, true, false]);
+  assert.equal(next.states.before, [true, true, true], 'wan has not settled');
+  assert.equal(next.states.outages, [undefined, undefined, { from: 50, to: Number.POSITIVE_INFINITY }]);
+  clock.advance(50);
+  assert.equal(told, ['1: true,false,false after true,true,true']);
+  clock.advance(950);
+  assert.equal(told.slice(1), [': true,false,false after true,true,false']);
+  clock.advance(1050);
+  assert.equal(told.slice(2), [': true,false,false after true,false,false']);
+  next.close();
+  assert.is(clock.timers, 0);
+});
+
 test('without state files nothing is watched and everything is online', () => {
   const files = new FakeFiles();
   const clock = new ManualClock();
   const watch = new InterfaceWatch([uplink('a')], { files, clock, onChange: () => {} });
-  assert.equal(watch.states, { online: [true], warnings: [], before: [true] });
+  assert.equal(watch.states, {
+    online: [true],
+    warnings: [],
+    before: [true],
+    outages: [undefined],
+  });
   assert.is(clock.timers, 0);
   assert.is(files.watches.length, 0);
 });
@@ -282,8 +354,6 @@ test('files that are not what they should be', () => {
     rmSync(root, { recursive: true });
   }
 });
-
-const settle = { offlineMs: 2000, onlineMs: 30_000 };
 
 test('without a settle time a change counts at once', () => {
   const files = bothOnline();

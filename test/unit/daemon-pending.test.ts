@@ -11,7 +11,16 @@ const nowhere = new Uint8Array(8);
 
 function flowAt(store: FlowStore, firstSeen: number): number {
   const slot = store.take();
-  const zeros = { flags: 0, sourcePort: 0, destinationPort: 0, mark: 0, id: 0, zone: 0, interface: 0 };
+  const zeros = {
+    flags: 0,
+    sourcePort: 0,
+    destinationPort: 0,
+    mark: 0,
+    id: 0,
+    zone: 0,
+    interface: 0,
+    age: 0,
+  };
   store.write(slot, { ...zeros, family: INET, protocol: 6, firstSeen }, nowhere, 0, 4);
   return slot;
 }

@@ -134,7 +134,7 @@ test('scopes merge into the smallest that holds both', () => {
   });
   assert.is(mergeScopes(a, { ...b, end: 'source' } as SweepScope), WHOLE_TABLE);
   assert.is(mergeScopes(a, WHOLE_TABLE), WHOLE_TABLE);
-  const interfaces = (...indices: number[]): SweepScope => ({ kind: 'interfaces', interfaces: indices });
+  const interfaces = (...indices: number[]): SweepScope => ({ kind: 'interfaces', marks: indices });
   assert.equal(mergeScopes(interfaces(0, 1), interfaces(1, 2)), interfaces(0, 1, 2));
   assert.is(mergeScopes(interfaces(0), a), WHOLE_TABLE);
   let many: SweepScope = a;

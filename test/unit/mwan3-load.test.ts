@@ -277,12 +277,15 @@ config rule
 config rule app
   option failback never
   option failovr reset
+config rule web
+  option failback preserve
+  option failback_age 1m
 `,
     },
     [
       `${SETTINGS}: line 2: dry_run: "yes" is not allowed: one of "0", "1"`,
       `${SETTINGS}: line 3: settle: "2" is not a duration: a whole number with ms, s, m or h, such as "500ms" or "5m"`,
-      `${SETTINGS}: line 4: unknown option swep: one of "enabled", "dry_run", "log_level", "settle", "hold_down", "recheck", "sweep", "resets_per_second", "resets_per_client_per_second", "pending_flows", "cooldown", "exempt_destination", "exempt_source", "exempt_port", "exempt_set"; did you mean "sweep"?`,
+      `${SETTINGS}: line 4: unknown option swep: one of "enabled", "dry_run", "log_level", "settle", "hold_down", "failback_age", "recheck", "sweep", "resets_per_second", "resets_per_client_per_second", "pending_flows", "cooldown", "exempt_destination", "exempt_source", "exempt_port", "exempt_set"; did you mean "sweep"?`,
       `${SETTINGS}: line 5: sweep is no list: write option sweep`,
       `${SETTINGS}: line 8: pending_flows: "0" is not allowed: a whole number from 1 to 16777216`,
       `${SETTINGS}: line 9: resets_per_second: "none" is not allowed: a whole number from 1 to 1000000`,
@@ -291,7 +294,8 @@ config rule app
       `${SETTINGS}: line 12: "main" is no type: one of "resteer", "rule"`,
       `${SETTINGS}: line 13: a rule without a name: name one of mwan3's`,
       `${SETTINGS}: line 15: failback: "never" is not allowed: one of "preserve", "reset"`,
-      `${SETTINGS}: line 16: unknown option failovr: one of "failover", "failback"; did you mean "failover"?`,
+      `${SETTINGS}: line 16: unknown option failovr: one of "failover", "failback", "failback_age"; did you mean "failover"?`,
+      `${SETTINGS}: line 19: failback_age: failback preserve is for every age: leave one out`,
       `${SETTINGS}: recheck: each later than the one before it`,
     ],
   ],
@@ -310,6 +314,19 @@ test("what becomes of a rule's flows when an uplink goes or comes is said by its
   assert.equal(warnings, [
     `${SETTINGS}: line 4: rule "apps": ignored: mwan3 has no such rule; did you mean "app"?`,
   ]);
+});
+
+test('flows that are to stay at failback are told by their age: one for all rules, and for each', () => {
+  const failbackOf = (settings?: string) =>
+    load({ [CONFIG]: minimal, ...(settings && { [SETTINGS]: settings }) }).plan.rules.at(-1)!.failback;
+  assert.equal(failbackOf(), { preserveFromMs: 300_000 });
+  assert.equal(failbackOf('config resteer\n option failback_age 1h'), { preserveFromMs: 3_600_000 });
+  assert.equal(
+    failbackOf('config rule app\n option failback_age 10s\nconfig resteer\n option failback_age 1h'),
+    {
+      preserveFromMs: 10_000,
+    },
+  );
 });
 
 test('settings that are written as options may be lists of one', () => {

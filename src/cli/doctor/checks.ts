@@ -227,7 +227,9 @@ const timestamp: MachineCheck = ({ sysctl }) => {
     name: 'nf_conntrack_timestamp',
     status: isOff ? 'warn' : 'ok',
     found: isOff ? '0: flows carry no start time' : '1',
-    why: 'a flow that ended and began anew has the same id: only the start time tells the two apart',
+    why:
+      'a flow that ended and began anew has the same id, which only the start time tells apart; and by its ' +
+      'age a flow stays where it is when a better uplink is back',
     ...(isOff && { mend: sysctlLine('timestamp', 1) }),
   };
 };

@@ -10,13 +10,13 @@ import { contains, NetworkSet } from '../network.ts';
 import { familyName, type Network, type Plan, type PlanRule } from '../plan.ts';
 import type { SetState } from '../ruleSets.ts';
 import { outOfScope } from '../scope.ts';
-import type { Standing } from '../standing.ts';
+import type { Placement, Standing } from '../standing.ts';
 import type { DaemonState } from '../status.ts';
 import type { Verdict } from '../verdict.ts';
 
 /** One flow, as it was gathered. */
 export interface FlowFacts {
-  readonly facts: RuleFacts;
+  readonly facts: RuleFacts & Placement;
   /** Without an id for a flow that is not in the table. */
   readonly flow: Omit<FlowDescription, 'id'> & { readonly id?: number };
   /** IPS bits of its entry; undefined for a flow that is not in the table. */
@@ -91,7 +91,7 @@ export function explainFlow(subject: FlowFacts, around: ExplainFacts): FlowExpla
     exemptPorts: plan.exempt.ports,
   });
   const outside = typeof index === 'string' ? index : scope;
-  const judged = outside ? undefined : judge(subject, standing, index as number, around.sets);
+  const judged = outside ? undefined : judge(subject, standing, around.sets);
   const verdict: Verdict = judged?.verdict ?? { kind: 'ignored', reason: outside! };
   const decider = judged?.decider;
   return {
@@ -119,13 +119,13 @@ interface Judged {
 }
 
 /** The daemon's own way from candidates to the verdict. */
-function judge(subject: FlowFacts, standing: Standing, index: number, sets: readonly SetState[]): Judged {
+function judge(subject: FlowFacts, standing: Standing, sets: readonly SetState[]): Judged {
   const candidates: number[] = [];
   const { facts, answers } = subject;
-  const count = candidatesOf(standing, facts, index, candidates);
+  const count = candidatesOf(standing, facts, candidates);
   const asked = candidates.slice(0, count);
   const said = asked.map((rule) => answers[rule] ?? unaskedAnswer(standing.plan.rules[rule]!, sets[rule]!));
-  const verdict = decide(standing, { family: facts.family, interface: index }, asked, said, count);
+  const verdict = decide(standing, facts, asked, said, count);
   const hit = verdict.kind === 'ignored' ? asked[said.indexOf(ANSWER.HIT)] : undefined;
   return { verdict, decider: 'rule' in verdict ? verdict.rule : hit, asked };
 }

@@ -9,6 +9,7 @@ import { ANSWER } from '../decide.ts';
 import { describeFlow } from '../flowDescription.ts';
 import { flowKey } from '../flowKey.ts';
 import { FlowStore } from '../flowStore.ts';
+import { ageOf, establishedFlag, MarkTable } from '../intake.ts';
 import type { Network } from '../plan.ts';
 import { type Probe, QuestionBatch } from '../questionBatch.ts';
 import type { RuleSets } from '../ruleSets.ts';
@@ -29,6 +30,9 @@ export interface ExplainSources {
   readonly daemon: DaemonState | null;
   /** How long flows of the key (flowKey) rest. */
   readonly restMs: (flowKey: string) => number;
+  /** Milliseconds of the daemon's clock, and of the world's, at the same moment. */
+  readonly now: () => number;
+  readonly wallNow: () => number;
 }
 
 /** The whole explanation; plain JSON. */
@@ -59,6 +63,8 @@ interface Fields {
   readonly source: Uint8Array;
   readonly destination: Uint8Array;
   readonly status: number | undefined;
+  /** Seconds; infinite where it is not known. */
+  readonly age: number;
 }
 
 /** Explains the flows of the table that the query fits or, where there is none, one that could be on each interface. */
@@ -93,7 +99,10 @@ export async function explain(query: ExplainQuery, sources: ExplainSources): Pro
   };
 }
 
-async function listFlows(query: ExplainQuery, { ctnetlink, standing }: ExplainSources): Promise<Fields[]> {
+async function listFlows(
+  query: ExplainQuery,
+  { ctnetlink, standing, wallNow }: ExplainSources,
+): Promise<Fields[]> {
   const { protocol, sourcePort, destinationPort, mark } = query;
   const filter: FlowFilter = {
     family: familyOf(query.destination),
@@ -111,14 +120,17 @@ async function listFlows(query: ExplainQuery, { ctnetlink, standing }: ExplainSo
   };
   const found: Fields[] = [];
   for await (const flow of new ConntrackClient(ctnetlink).list(filter)) {
-    found.push(fieldsOf(flow));
+    found.push(fieldsOf(flow, wallNow()));
     if (found.length > MOST_FLOWS) break;
   }
   return found;
 }
 
 /** As the daemon's door reads them (Intake). */
-function fieldsOf({ family, originalTuple: tuple, mark = 0, id, status }: Flow): Fields {
+function fieldsOf(
+  { family, originalTuple: tuple, mark = 0, id, status, timestamps }: Flow,
+  wallNow: number,
+): Fields {
   const isEcho = isIcmp(tuple.protocol);
   return {
     family,
@@ -132,6 +144,7 @@ function fieldsOf({ family, originalTuple: tuple, mark = 0, id, status }: Flow):
     source: parseAddress(tuple.source)!,
     destination: parseAddress(tuple.destination)!,
     status: status ?? 0,
+    age: ageOf(timestamps?.start === undefined ? undefined : Number(timestamps.start) / 1e6, wallNow),
   };
 }
 
@@ -164,6 +177,8 @@ function imagined(query: ExplainQuery, { standing }: ExplainSources, assumed: st
     source,
     destination,
     status: undefined,
+    // one that begins now
+    age: 0,
   };
   const marks = query.mark === undefined ? standing.plan.interfaces.map(({ mark }) => mark) : [query.mark];
   return marks.map((mark) => ({ ...flow, mark }));
@@ -172,13 +187,21 @@ function imagined(query: ExplainQuery, { standing }: ExplainSources, assumed: st
 /** Asks about every flow each set that can hold it, also those that the daemon need not ask. */
 async function askSets(flows: readonly Fields[], sources: ExplainSources): Promise<FlowFacts[]> {
   const store = new FlowStore(flows.length);
+  const marks = new MarkTable(sources.standing.plan);
   const subjects: FlowFacts[] = [];
   for (const fields of flows) {
     const slot = store.take();
     const bytes = new Uint8Array(32);
     bytes.set(fields.source);
     bytes.set(fields.destination, 16);
-    store.write(slot, { ...fields, flags: 0, zone: 0, interface: 0, firstSeen: 0 }, bytes, 0, 16);
+    const place = marks.interfaceOf(fields.mark);
+    const state = {
+      // one whose mark names no interface is not judged
+      interface: typeof place === 'number' ? place : 0,
+      flags: establishedFlag(fields.status ?? 0),
+      firstSeen: sources.now(),
+    };
+    store.write(slot, { ...fields, ...state, zone: 0 }, bytes, 0, 16);
     const { id, ...flow } = describeFlow(store, slot);
     const isListed = fields.status !== undefined;
     subjects.push({

@@ -103,7 +103,7 @@ function verdictText({ verdict, reason, decidedBy, expected, interface: name }: 
       if (decidedBy === null) return `placed: no rule could want it elsewhere than on ${name}`;
       return expected.includes(name!)
         ? `placed: rule ${decidedBy} wants it on ${wants}, and it is on ${name}`
-        : `placed: rule ${decidedBy} has no set, and ${name} is online`;
+        : `placed: rule ${decidedBy} prefers ${wants}, and leaves it on ${name} (failover and failback)`;
     case 'misplaced':
       return `MISPLACED: rule ${decidedBy} wants it on ${wants}, and it is on ${name}`;
   }

@@ -88,8 +88,9 @@ function withSettings(rules: readonly PlanRule[], settings: Settings, warn: Warn
     warn(line, `rule ${JSON.stringify(name)}: ignored: mwan3 has no such rule${suggestion(name, names)}`);
   }
   return rules.map((rule) => {
-    const { failover, failback } = settings.rules.get(rule.name) ?? {};
-    return { ...rule, ...(failover && { failover }), ...(failback && { failback }) };
+    const { failover, failback, failbackAgeMs } = settings.rules.get(rule.name) ?? {};
+    const byAge = { preserveFromMs: failbackAgeMs ?? settings.failbackAgeMs };
+    return { ...rule, ...(failover && { failover }), failback: failback ?? byAge };
   });
 }
 

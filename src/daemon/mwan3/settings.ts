@@ -20,6 +20,8 @@ export interface Settings {
   readonly settleMs: number;
   /** How long an interface must be back before flows are moved to it, in milliseconds. */
   readonly holdDownMs: number;
+  /** From which age on established flows stay where they are when a better interface is back, in milliseconds. */
+  readonly failbackAgeMs: number;
   readonly recheckMs: readonly number[];
   readonly sweepMs: number;
   readonly resetsPerSecond: number;
@@ -39,6 +41,8 @@ export interface RuleSettings {
   readonly line: number;
   readonly failover?: OnChange;
   readonly failback?: OnChange;
+  /** In place of the setting for all rules. */
+  readonly failbackAgeMs?: number;
 }
 
 export const DEFAULT_SETTINGS: Settings = {
@@ -47,6 +51,7 @@ export const DEFAULT_SETTINGS: Settings = {
   logLevel: 'info',
   settleMs: 2000,
   holdDownMs: 30_000,
+  failbackAgeMs: 300_000,
   recheckMs: [500, 1000, 2000, 5000, 10_000, 30_000],
   sweepMs: 300_000,
   resetsPerSecond: 200,
@@ -74,12 +79,15 @@ const number =
 const perSecond: Reader<number> = (value) =>
   value === 'unlimited' ? Number.POSITIVE_INFINITY : number(1, 1_000_000)(value);
 
+const failbackAge = duration('1s', '24h');
+
 const entries: Readonly<Record<string, Entry>> = {
   enabled: { key: 'enabled', read: bool },
   dry_run: { key: 'dryRun', read: bool },
   log_level: { key: 'logLevel', read: oneOf(...LOG_LEVELS) },
   settle: { key: 'settleMs', read: duration('1ms', '1m') },
   hold_down: { key: 'holdDownMs', read: duration('1ms', '1h') },
+  failback_age: { key: 'failbackAgeMs', read: failbackAge },
   recheck: { key: 'recheckMs', read: duration('1ms', '1h'), isList: true },
   sweep: { key: 'sweepMs', read: duration('1s', '24h') },
   resets_per_second: { key: 'resetsPerSecond', read: perSecond },
@@ -95,6 +103,7 @@ const onChange = oneOf('preserve', 'reset');
 const ruleEntries: Readonly<Record<string, Entry>> = {
   failover: { key: 'failover', read: onChange },
   failback: { key: 'failback', read: onChange },
+  failback_age: { key: 'failbackAgeMs', read: failbackAge },
 };
 
 /**
@@ -111,8 +120,12 @@ export function readSettings({ file, sections }: UciFile): Settings {
       problems.push(`line ${line}: ${JSON.stringify(type)} is no type: one of "resteer", "rule"`);
     else if (name === undefined) problems.push(`line ${line}: a rule without a name: name one of mwan3's`);
     else {
-      const rule = {};
+      const rule: Omit<RuleSettings, 'line'> = {};
       readOptions(options, ruleEntries, rule, problems);
+      if (rule.failback !== undefined && rule.failbackAgeMs !== undefined) {
+        const at = options.get('failback_age')!.values[0]!.line;
+        problems.push(`line ${at}: failback_age: failback ${rule.failback} is for every age: leave one out`);
+      }
       rules.set(name, { line, ...rule });
     }
   }
