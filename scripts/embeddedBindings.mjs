@@ -20,17 +20,17 @@ export function packBindings(root) {
     end += binding.length;
     return binding;
   });
-  return { index, packed: brotli(Buffer.concat(bindings)).toString('base64') };
+  return { index, size: end, packed: brotli(Buffer.concat(bindings)).toString('base64') };
 }
 
 export const bindingsModule = 'resteer:bindings';
 
 /**
  * An esbuild plugin: the module `resteer:bindings` hands the prebuilt bindings of npm netlink to the transport
- * that may load one. Only the executable imports it, whose loader has them as RESTEER_BINDINGS; the library
+ * that may load one. Only the executable imports it, whose loader unpacks them by RESTEER_UNPACK; the library
  * finds them in node_modules.
  */
-export const embeddedBindings = (root, index) => ({
+export const embeddedBindings = (root, { index, size }) => ({
   name: 'embedded-bindings',
   setup(esbuild) {
     esbuild.onResolve({ filter: new RegExp(`^${bindingsModule}$`) }, () => ({
@@ -41,7 +41,7 @@ export const embeddedBindings = (root, index) => ({
     esbuild.onLoad({ filter: /.*/, namespace: bindingsModule }, () => ({
       resolveDir: root,
       contents: `import { embedBindings } from './src/nfnetlink/transport/embeddedBinding.ts';
-embedBindings({ index: ${JSON.stringify(index)}, packed: RESTEER_BINDINGS });`,
+embedBindings({ index: ${JSON.stringify(index)}, unpack: () => RESTEER_UNPACK('bindings', ${size}) });`,
     }));
   },
 });

@@ -1,68 +1,72 @@
-// The single file: a short loader to be read, and behind it the program in parts, each compressed by itself. A
-// start unpacks and compiles the parts of its command alone.
+// The single file: a short loader to be read, and behind it the program, packed. The bundler cuts the program into
+// parts; parts that are loaded together share an archive, which is one brotli stream.
 import { basename } from 'node:path';
 import * as esbuild from 'esbuild';
 import { brotli } from './brotli.mjs';
 import { bindingsModule, embeddedBindings, packBindings } from './embeddedBindings.mjs';
+import { asFunctionBody } from './functionBody.mjs';
+import { rarelyUsed, rarelyUsedParts } from './rarelyUsed.mjs';
 
-// short lines give a stack trace line numbers that say something; names stay as they are in the sources
-const small = { minifyWhitespace: true, minifySyntax: true, lineLimit: 200, legalComments: 'none' };
+/**
+ * The archives, in the order in which they take the parts that their entries need: what two need is in the first. The
+ * bundler calls what is imported dynamically NAME-HASH.js.
+ */
+const archives = [
+  { name: 'main', entries: /^stdin\.js$/ },
+  { name: 'run', entries: /^runCommand-/ },
+  { name: 'conntrack', entries: /^conntrack-/ },
+  { name: 'ipset', entries: /^ipset-/ },
+  { name: 'ip-address', entries: /^ip-address\.js$/ },
+  { name: 'others', entries: /^/ },
+];
 
-const head = (version) => `#!/usr/bin/env node
+const head = (version, contents) => `#!/usr/bin/env node
 /*
  * resteer ${version}: puts misplaced flows back on the right WAN. MIT licence.
  *
- * The program is below in parts, each one JavaScript with the names that its sources have, compressed with
- * brotli and written in base64: a command unpacks the parts that it needs. To read one, take the text between
- * its quotes: base64 -d | brotli -d. \`bindings\` is the code of the npm package netlink for four architectures
- * in one brotli stream: it makes the socket where Node itself cannot. The licences of the packages inside are
- * at the end of this file.
+ * The program is in archives in the comment below, each a name on a line and, on the next, JavaScript with the names
+ * that its sources have, compressed with brotli and written in base64. A command unpacks the archives that it needs,
+ * and compiles of each the parts that it needs: \`contents\` says where they begin and end. To read an archive:
+ *   sed -n '/^run$/{n;p;q;}' resteer.cjs | base64 -d | brotli -d
+ * \`bindings\` is the code of the npm package netlink for four architectures in one stream: it makes the socket where
+ * Node itself cannot. The licences of the packages inside are at the end of this file.
  */
 'use strict';
 const { compileFunction } = require('node:vm');
 const { brotliDecompressSync } = require('node:zlib');
 
+const contents = {
+${contents}};
+
+const archives = {};
 const loaded = {};
 
+// V8 keeps the text of this file anyway, and a function's text is a part of it: a string would be a copy
+function unpack(archive, size) {
+  const text = String(packed);
+  const start = text.indexOf(\`\\n\${archive}\\n\`) + archive.length + 2;
+  const bytes = Buffer.from(text.slice(start, text.indexOf('\\n', start)), 'base64');
+  return brotliDecompressSync(bytes, { chunkSize: size });
+}
+
 function load(name) {
-  if (!Object.hasOwn(parts, name)) return require(name);
+  if (!Object.hasOwn(contents, name)) return require(name);
   if (!loaded[name]) {
-    const module = { exports: {} };
-    const code = brotliDecompressSync(Buffer.from(parts[name], 'base64')).toString('latin1');
-    const names = ['exports', 'require', 'module', '__filename', 'RESTEER_BINDINGS'];
-    const run = compileFunction(code, names, { filename: \`\${__filename}/\${name.slice(2)}\` });
-    run(module.exports, load, module, __filename, bindings);
-    // the bundler exports by getters, and a call between parts would go through one each time
-    loaded[name] = { ...module.exports };
+    const [archive, size, start, end] = contents[name];
+    archives[archive] ??= unpack(archive, size).toString('latin1');
+    const code = archives[archive].slice(start, end);
+    const filename = \`\${__filename}/\${name.slice(2)}\`;
+    const run = compileFunction(code, ['require', '__filename', 'RESTEER_UNPACK'], { filename });
+    loaded[name] = run(load, __filename, unpack);
   }
   return loaded[name];
 }
 
 `;
 
-/** One module of the bundler's output as the body of a CommonJS function, in ASCII. */
-async function asFunctionBody(text, target) {
-  const { code, warnings } = await esbuild.transform(text, {
-    ...small,
-    format: 'cjs',
-    platform: 'node',
-    target,
-    charset: 'ascii',
-    // the parts are not files that Node's own import() could find
-    supported: { 'dynamic-import': false },
-  });
-  if (warnings.length > 0) throw new Error(warnings[0].text);
-  return code;
-}
-
-/**
- * The executable's text without the licences, and what the bundler says of its inputs.
- * @param {{ root: string, version: string, target: string }} options
- */
-export async function packExecutable({ root, version, target }) {
-  const { index, packed: bindings } = packBindings(root);
+/** The bundler's output: every part by its name, and what it says of the inputs. */
+async function bundle({ root, version, target }, bindings) {
   const { outputFiles, metafile, warnings } = await esbuild.build({
-    ...small,
     // not by `inject`: that would put the module, and all that it imports, before packages that are CommonJS,
     // and the bundler would make them lazy, with exports that have no value yet
     stdin: {
@@ -70,7 +74,8 @@ export async function packExecutable({ root, version, target }) {
       resolveDir: root,
       sourcefile: 'main.js',
     },
-    plugins: [embeddedBindings(root, index)],
+    entryPoints: rarelyUsedParts,
+    plugins: [embeddedBindings(root, bindings), rarelyUsed(root)],
     bundle: true,
     splitting: true,
     write: false,
@@ -79,21 +84,56 @@ export async function packExecutable({ root, version, target }) {
     format: 'esm',
     platform: 'node',
     target,
+    charset: 'ascii',
+    // short lines give a stack trace line numbers that say something; names stay as they are in the sources
+    minifyWhitespace: true,
+    minifySyntax: true,
+    lineLimit: 200,
+    legalComments: 'none',
     define: {
       'import.meta.url': '__filename',
       RESTEER_VERSION: JSON.stringify(version),
     },
   });
   if (warnings.length > 0) throw new Error('the bundler warned, see above');
-  // the loader takes the exports when a part has run: those of a lazy module have no value by then
+  // a part's exports are taken when it has run: those of a lazy module have no value by then
   const lazy = outputFiles.find(({ text }) => /\b__esm\b/.test(text));
   if (lazy) throw new Error(`the bundler made a module of ${basename(lazy.path)} lazy`);
-  const lines = await Promise.all(
-    outputFiles.map(async ({ path, text }) => {
-      const packed = brotli(Buffer.from(await asFunctionBody(text, target), 'latin1'));
-      return `  './${basename(path)}':\n    '${packed.toString('base64')}',\n`;
-    }),
-  );
-  const tables = `const parts = {\n${lines.join('')}};\n\nconst bindings =\n  '${bindings}';\n`;
-  return { text: `${head(version)}${tables}\nload('./stdin.js');\n`, metafile };
+  const parts = outputFiles.map(({ path, text }) => [basename(path), asFunctionBody(text)]);
+  return { parts: new Map(parts), metafile };
+}
+
+/** The names of the parts that an entry needs from its start on and that nobody has taken, the entry's last. */
+function closure(name, parts, taken) {
+  if (taken.has(name)) return [];
+  taken.add(name);
+  const needed = parts.get(name).required.flatMap((each) => closure(each, parts, taken));
+  return [...needed, name];
+}
+
+/**
+ * The executable's text without the licences, and what the bundler says of its inputs.
+ * @param {{ root: string, version: string, target: string }} options
+ */
+export async function packExecutable(options) {
+  const bindings = packBindings(options.root);
+  const { parts, metafile } = await bundle(options, bindings);
+  const taken = new Set();
+  let contents = '';
+  let packed = '';
+  for (const { name: archive, entries } of archives) {
+    const names = [...parts.keys()].filter((name) => entries.test(name));
+    const members = names.flatMap((name) => closure(name, parts, taken));
+    const text = members.map((name) => parts.get(name).body).join('');
+    let start = 0;
+    for (const name of members) {
+      const end = start + parts.get(name).body.length;
+      contents += `  './${name}': ['${archive}', ${text.length}, ${start}, ${end}],\n`;
+      start = end;
+    }
+    packed += `${archive}\n${brotli(Buffer.from(text, 'latin1')).toString('base64')}\n`;
+  }
+  packed += `bindings\n${bindings.packed}\n`;
+  const text = `${head(options.version, contents)}function packed() {/*\n${packed}*/}\n\nload('./stdin.js');\n`;
+  return { text, metafile };
 }

@@ -3,7 +3,6 @@
  * it.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { TransportError } from '../errors.ts';
@@ -12,11 +11,11 @@ import { TransportError } from '../errors.ts';
 export interface EmbeddedBindings {
   /** By process.arch, the bytes [start, end) of what unpacks. */
   readonly index: Readonly<Record<string, readonly [start: number, end: number]>>;
-  /** All of them in one brotli stream, since they are much alike, in base64. */
-  readonly packed: string;
+  /** All of them, one behind the other. */
+  unpack(): Uint8Array;
 }
 
-let embedded: EmbeddedBindings = { index: {}, packed: '' };
+let embedded: EmbeddedBindings = { index: {}, unpack: () => new Uint8Array() };
 
 /** Says which bindings the program carries: for the entry of a bundle that has no node_modules beside it. */
 export function embedBindings(bindings: EmbeddedBindings): void {
@@ -29,10 +28,8 @@ export function hasEmbedded(): boolean {
 }
 
 function unpack(): Uint8Array {
-  // loaded when needed: the library carries no binding, and need not pay the milliseconds that it takes
-  const zlib: typeof import('node:zlib') = createRequire(import.meta.url)('node:zlib');
   const [start, end] = embedded.index[process.arch] ?? [0, 0];
-  return zlib.brotliDecompressSync(Buffer.from(embedded.packed, 'base64')).subarray(start, end);
+  return embedded.unpack().subarray(start, end);
 }
 
 /** Folders that may allow executable mappings; /tmp is often mounted noexec. */
