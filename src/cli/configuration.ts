@@ -46,11 +46,3 @@ export function loadSource({ config, mwan3, root }: PlanSource): LoadedPlan {
   }
   return loadMwan3(root ?? '/', systemStateFiles);
 }
-
-/**
- * The plan of a configuration file.
- * @throws ConfigError with everything that is wrong.
- */
-export function loadConfiguration(file: string): Plan {
-  return loadSource({ config: file }).plan;
-}

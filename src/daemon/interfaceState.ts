@@ -3,6 +3,7 @@ import type { Clock, Timer } from '../nfnetlink/clock.ts';
 import type { PlanInterface, Settle } from './plan.ts';
 import type { Outage, StateHistory } from './standing.ts';
 import { readStateFile, type StateFiles } from './stateFiles.ts';
+import { WorkSigns } from './workSigns.ts';
 
 /** Which interfaces are online, by index, and what was odd about their state files. */
 export interface InterfaceStates {
@@ -21,6 +22,14 @@ interface Change {
 
 /** A file that is being written is empty for a moment: its interface stays as it was. */
 const SETTLE_MS = 50;
+/**
+ * A change settles when the firewall has been at rest for half the time that it is given to follow, which is
+ * looked at twice in that time; or when it has not come to rest within ten times that time.
+ */
+const REST = 1 / 2;
+const LOOK = 1 / 4;
+const LONGEST_WORK = 10;
+
 /** Behind the notices of the file system, which do not come from every file system. */
 const POLL_MS = 2000;
 
@@ -71,6 +80,7 @@ export class InterfaceWatch {
   readonly #changes = new Map<number, Change>();
   /** By interface index: when it was offline last; until for ever while it is. */
   readonly #outages = new Map<number, Outage>();
+  readonly #work: WorkSigns | undefined;
   #states: FollowedStates;
   #settled: Timer | undefined;
   #poll: Timer | undefined;
@@ -81,6 +91,8 @@ export class InterfaceWatch {
   constructor(interfaces: readonly PlanInterface[], options: InterfaceWatchOptions) {
     this.#interfaces = interfaces;
     this.#options = options;
+    const { files, clock, settle } = options;
+    this.#work = settle?.workFolder ? new WorkSigns(files, clock, [settle.workFolder]) : undefined;
     const hasFiles = interfaces.some(({ stateFile }) => stateFile !== undefined);
     // watched before they are read: no change falls between
     if (hasFiles) this.#watchFolders();
@@ -198,15 +210,30 @@ export class InterfaceWatch {
     this.#settled?.cancel();
     this.#settled = undefined;
     if (this.#changes.size === 0) return;
-    const { clock, onChange } = this.#options;
+    const { clock } = this.#options;
     const first = Math.min(...[...this.#changes.values()].map(({ until }) => until));
-    this.#settled = clock.after(Math.max(0, first - clock.now()), () => {
-      for (const [index, { until }] of this.#changes) if (until <= clock.now()) this.#changes.delete(index);
-      this.#armSettled();
-      this.#states = this.#followed(this.#states);
-      onChange(this.#states, []);
-    });
+    const left = Math.max(0, first - clock.now());
+    this.#settled = clock.after(this.#work ? Math.min(left || this.#look, this.#look) : left, () =>
+      this.#settle(),
+    );
     this.#settled.unref();
+  }
+
+  get #look(): number {
+    return this.#options.settle!.offlineMs * LOOK;
+  }
+
+  #settle(): void {
+    const { clock, onChange, settle } = this.#options;
+    const { offlineMs } = settle!;
+    const isAtRest = !this.#work || this.#work.look() >= offlineMs * REST;
+    const latest = clock.now() - (isAtRest ? 0 : offlineMs * LONGEST_WORK);
+    const before = this.#changes.size;
+    for (const [index, { until }] of this.#changes) if (until <= latest) this.#changes.delete(index);
+    this.#armSettled();
+    if (this.#changes.size === before) return;
+    this.#states = this.#followed(this.#states);
+    onChange(this.#states, []);
   }
 
   #followed({ online, warnings }: InterfaceStates): FollowedStates {

@@ -134,6 +134,8 @@ export interface Exemptions {
 export interface Settle {
   readonly offlineMs: number;
   readonly onlineMs: number;
+  /** A folder that the firewall writes into while it follows: a change does not settle before that ends. */
+  readonly workFolder?: string;
 }
 
 export interface Limits {

@@ -1,4 +1,5 @@
-import { readFileSync, statSync, watch } from 'node:fs';
+import { readdirSync, readFileSync, statSync, watch } from 'node:fs';
+import { join } from 'node:path';
 
 /** What following state files needs of a file system, so that a test can be one. */
 export interface StateFiles {
@@ -6,6 +7,8 @@ export interface StateFiles {
   read(path: string): string | undefined;
   /** A text that changes when a folder is removed and made again; undefined where there is none. */
   identify(folder: string): string | undefined;
+  /** When the last of a folder's files was written, in milliseconds since 1970; undefined where there is none. */
+  newest(folder: string): number | undefined;
   /**
    * Calls back after a change within the folder; returns how to stop, or undefined where it cannot be
    * watched. What a watch does not notice is found by asking again.
@@ -49,6 +52,16 @@ export const systemStateFiles: StateFiles = {
       const { dev, ino, birthtimeNs } = statSync(folder, { bigint: true });
       // an inode's number is given again at once on tmpfs, but not with the same time of birth
       return `${dev}:${ino}:${birthtimeNs}`;
+    } catch {
+      return undefined;
+    }
+  },
+  newest(folder) {
+    try {
+      const times = readdirSync(folder).map(
+        (name) => statSync(join(folder, name), { throwIfNoEntry: false })?.mtimeMs ?? 0,
+      );
+      return times.length === 0 ? undefined : Math.max(...times);
     } catch {
       return undefined;
     }

@@ -64,6 +64,7 @@ function explained(given: Given = {}) {
     sets: given.sets ?? rules.map(() => usable),
     connected: [network('192.168.1.0/24'), network('2001:db8:1::/64')],
     daemon: null,
+    hold: undefined,
     tcpLoose: 1,
     ...given.around,
   });
@@ -181,8 +182,34 @@ test('verdict: no target where no interface of the rule is online', () => {
   assert.equal([verdict, decidedBy], ['no-target', 'off']);
 });
 
+test("an exempt set that holds it is told of; of mwan3's own sets only those that were asked", () => {
+  const rules = [
+    rule([], { name: 'theirs', set: 'theirs', exempt: 'optional' }),
+    rule([], { name: 'old', set: 'old', exempt: 'optional' }),
+    rule([1]),
+  ];
+  const told = explained({
+    rules,
+    answers: [HIT, undefined, HIT],
+    sets: [usable, { kind: 'missing' }, usable],
+  });
+  assert.equal([told.verdict, told.reason, told.decidedBy], ['ignored', 'exempt-destination', 'theirs']);
+  assert.equal(
+    told.rules.map(({ rule: name, exempts }) => [name, exempts]),
+    [
+      ['theirs', true],
+      ['rule', false],
+    ],
+  );
+});
+
 const obstacles: readonly [what: string, given: Given, pattern: RegExp][] = [
   ['dry run', { plan: { dryRun: true } }, /^dry run: /],
+  [
+    'a stopped mwan3',
+    { around: { hold: 'mwan3 is stopped: nothing is reset until it runs' } },
+    /^mwan3 is stopped: /,
+  ],
   ['pause', { around: { daemon: 'paused' } }, /^resets are paused: /],
   ['circuit breaker', { around: { daemon: 'breaker-open' } }, /^the circuit breaker is open: /],
   ['cool-down', { restMs: 59_100 }, /rests for 60 s$/],
@@ -221,6 +248,7 @@ const unfits: readonly [what: string, more: Partial<PlanRule>, set: SetState, un
   ['the destination port', { destinationPorts: [{ from: 80, to: 80 }] }, usable, 'another destination port'],
   ['the source port', { sourcePorts: [{ from: 80, to: 80 }] }, usable, 'another source port'],
   ['the source', { sources: [network('10.0.0.0/8')] }, usable, 'another source'],
+  ['the destination', { destinations: [network('10.0.0.0/8')] }, usable, 'another destination'],
   ['a missing set', {}, { kind: 'missing' }, 'there is no such set'],
   ['an unknown set', {}, { kind: 'unknown' }, 'nothing is known of the set'],
   [

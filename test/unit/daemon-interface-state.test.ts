@@ -12,6 +12,7 @@ import { uplink } from '../support/plans.ts';
 import { until } from '../support/waiting.ts';
 
 const STATE = '/run/state';
+const WORK = '/run/work';
 const interfaces = [
   uplink('wan', { stateFile: `${STATE}/wan` }),
   uplink('wanb', { stateFile: `${STATE}/wanb` }),
@@ -25,6 +26,7 @@ class FakeFiles implements StateFiles {
   readonly files = new Map<string, string | Error>();
   folder: string | undefined = 'first';
   canWatch = true;
+  written = 0;
   readonly watches: { folder: string; notice: () => void; isOn: boolean }[] = [];
 
   read(path: string): string | undefined {
@@ -34,6 +36,9 @@ class FakeFiles implements StateFiles {
   }
   identify(): string | undefined {
     return this.folder;
+  }
+  newest(folder: string): number | undefined {
+    return folder === WORK ? this.written : undefined;
   }
   watch(folder: string, notice: () => void): (() => void) | undefined {
     if (!this.canWatch) return undefined;
@@ -236,6 +241,34 @@ test('an outage is known from the change to offline until the firewall follows t
   clock.advance(50);
   assert.is(watch.states.outages[0]!.from, clock.now());
   watch.close();
+});
+
+test('a change does not settle while the firewall is still at work, but for ever', () => {
+  const files = bothOnline();
+  const { clock, told, watch } = follow(files, { ...settle, workFolder: WORK });
+  files.write('wan', 'offline');
+  clock.advance(50);
+  assert.equal(told, ['wan false']);
+  for (let ms = 0; ms < 5000; ms += 250) {
+    files.written++;
+    clock.advance(250);
+  }
+  assert.is(told.length, 1);
+  assert.equal(watch.states.before, [true, true, true]);
+  clock.advance(1499);
+  assert.is(told.length, 2, 'a second of rest, and the last look');
+  assert.equal(watch.states.before, [false, true, true]);
+  files.write('wan', 'online');
+  clock.advance(50);
+  files.write('wan', 'offline');
+  clock.advance(50);
+  for (let ms = 0; ms < 25_000; ms += 250) {
+    files.written++;
+    clock.advance(250);
+  }
+  assert.equal(watch.states.before, [false, true, true]);
+  watch.close();
+  assert.is(clock.timers, 0);
 });
 
 test('what is offline from the start has been so since then', () => {

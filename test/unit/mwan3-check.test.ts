@@ -67,6 +67,23 @@ test('mwan3 mode and a configuration file exclude each other', async () => {
   assert.match(rootAlone.err, /^resteer: --root: is for mwan3 mode only: add --mwan3\n$/);
 });
 
+test('a sweep is refused while mwan3 is stopped, before anything is asked of the kernel', async () => {
+  const { exitCode, out, err } = await runCli(['sweep', '--mwan3', '--root', join(folder, 'stopped')]);
+  assert.equal([exitCode, out], [1, '']);
+  assert.is(err, 'resteer: mwan3: it is stopped: mwan3 start, or wait until it has started\n');
+});
+
+for (const command of [['sweep'], ['explain', '203.0.113.10']]) {
+  test(`${command[0]}: a source that is wrong`, async () => {
+    const both = await runCli([...command, '--mwan3', '--config', '/x.json']);
+    assert.is(both.exitCode, 2);
+    assert.match(both.err, "option '--mwan3' cannot be used with option '-c, --config <file>'");
+    const without = await runCli([...command, '--mwan3', '--root', folder]);
+    assert.is(without.exitCode, 2);
+    assert.match(without.err, `resteer: ${folder}/etc/config/mwan3: no such file: install mwan3`);
+  });
+}
+
 test('without mwan3 it says so', async () => {
   const { exitCode, err } = await runCli(['check', '--mwan3', '--root', folder]);
   assert.is(exitCode, 2);

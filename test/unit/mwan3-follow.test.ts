@@ -8,6 +8,8 @@ import { ManualClock } from '../../src/testing/manualClock.ts';
 import { uplink } from '../support/plans.ts';
 
 const RUN = '/r/var/run/mwan3';
+const LOG = `${RUN}/iptables_log`;
+const LAST_LOG = `${LOG}/iptables-set_user_rules-ipv4.dump`;
 const WAN = `${RUN}/iface_state/wan`;
 const WANB = `${RUN}/iface_state/wanb`;
 
@@ -15,12 +17,19 @@ const WANB = `${RUN}/iface_state/wanb`;
 class FakeMwan3 implements StateFiles {
   readonly files = new Map<string, string>();
   run: string | undefined = 'first';
+  /** From 22.03 on. */
+  hasLog = false;
+  written: number | undefined;
 
   read(path: string): string | undefined {
     return this.files.get(path);
   }
-  identify(folder: string): string | undefined {
-    return folder === RUN ? this.run : undefined;
+  identify(path: string): string | undefined {
+    if (path === RUN) return this.run;
+    return path === LOG && this.hasLog ? 'log' : this.files.get(path);
+  }
+  newest(folder: string): number | undefined {
+    return folder === LOG ? this.written : undefined;
   }
   watch(): undefined {}
   /** As `rm -r` does: the files first. */
@@ -128,6 +137,35 @@ test('one that stops again before it has settled never started', () => {
   clock.advance(1000);
   files.begin('third');
   clock.advance(2000);
+  assert.equal(told, ['stopped']);
+  clock.advance(1000);
+  assert.equal(told, ['stopped', 'started']);
+});
+
+test('a mwan3 that is still setting its rules has not started', () => {
+  const files = running();
+  const { told, clock, states } = follow(files);
+  states();
+  files.stop();
+  clock.advance(1000);
+  files.hasLog = true;
+  files.begin('second', 'offline');
+  for (files.written = 1; files.written < 10; files.written++) clock.advance(1000);
+  files.files.set(LAST_LOG, 'rules');
+  clock.advance(1000);
+  assert.equal(told, ['stopped'], 'written a second ago');
+  clock.advance(1000);
+  assert.equal(told, ['stopped', 'started']);
+  assert.equal(states(), ['offline', 'online']);
+});
+
+test('one that never says that its rules are set is believed after a minute', () => {
+  const files = running();
+  files.hasLog = true;
+  const { told, clock, follower } = follow(files);
+  assert.equal(told, ['stopped']);
+  assert.ok(follower.isStopped, 'nothing is reset by states that are half written');
+  clock.advance(60_000);
   assert.equal(told, ['stopped']);
   clock.advance(1000);
   assert.equal(told, ['stopped', 'started']);

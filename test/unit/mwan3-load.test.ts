@@ -58,7 +58,11 @@ test('without settings the defaults hold, and nothing is doubtful', () => {
   assert.equal(plan.interfaces, [
     { name: 'wan', id: 1, mark: 256, family: 'ipv4', stateFile: '/var/run/mwan3/iface_state/wan' },
   ]);
-  assert.equal(plan.settle, { offlineMs: 2000, onlineMs: 30_000 });
+  assert.equal(plan.settle, {
+    offlineMs: 2000,
+    onlineMs: 30_000,
+    workFolder: '/var/run/mwan3/iptables_log',
+  });
   assert.is(plan.dryRun, false);
 });
 

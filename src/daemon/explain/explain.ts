@@ -35,6 +35,8 @@ export interface ExplainFacts {
   readonly connected: readonly Network[];
   /** The state of the daemon that was asked; null where none was. */
   readonly daemon: DaemonState | null;
+  /** Why nothing is reset now; undefined where nothing holds resets back. */
+  readonly hold: string | undefined;
   /** net.netfilter.nf_conntrack_tcp_loose; undefined where it cannot be read. */
   readonly tcpLoose: number | undefined;
 }
@@ -43,6 +45,8 @@ export interface RuleExplanation {
   readonly rule: string;
   /** Null for a rule without a set, which takes every flow that it fits. */
   readonly set: string | null;
+  /** Whether what is in its set is out of scope. */
+  readonly exempts: boolean;
   readonly setState: SetState['kind'] | null;
   readonly setType: string | null;
   /** What keeps the rule, or its set, from the flow; null where nothing does. */
@@ -141,12 +145,15 @@ function explainRules(
   { standing, sets }: ExplainFacts,
   { asked, decider }: Judged,
 ): RuleExplanation[] {
-  return standing.plan.rules.map((rule, r) => {
+  return standing.plan.rules.flatMap((rule, r) => {
     const set = sets[r]!;
     const answer = answers[r];
+    // one of mwan3's own sets, under a name that this mwan3 does not use or of the other family
+    if (rule.exempt === 'optional' && answer === undefined) return [];
     return {
       rule: rule.name,
       set: rule.set,
+      exempts: rule.exempt !== undefined,
       setState: rule.set === null ? null : set.kind,
       setType: 'shape' in set ? set.shape.type.name : null,
       unfit: unfitOf(rule, set, facts, answer),
@@ -167,12 +174,13 @@ const aspects = {
   destinationPorts: 'another destination port',
   sourcePorts: 'another source port',
   sources: 'another source',
+  destinations: 'another destination',
 } as const;
 
 /** Which part of the rule does not fit, told by the very function that decides it; or what is wrong with its set. */
 function unfitOf(rule: PlanRule, set: SetState, facts: RuleFacts, answer: number | undefined): string | null {
   for (const [aspect, text] of Object.entries(aspects)) {
-    const open = { ...rule, sources: [], sourcePorts: [], destinationPorts: [] };
+    const open = { ...rule, sources: [], destinations: [], sourcePorts: [], destinationPorts: [] };
     delete (open as { family?: unknown }).family;
     delete (open as { protocol?: unknown }).protocol;
     const only: PlanRule = { ...open, [aspect]: rule[aspect as keyof typeof aspects] };
@@ -240,8 +248,9 @@ function effectOf({ flow, status }: FlowFacts): string {
 }
 
 function obstaclesOf({ flow, status = 0, restMs }: FlowFacts, around: ExplainFacts): string[] {
-  const { daemon, tcpLoose, standing } = around;
+  const { daemon, hold, tcpLoose, standing } = around;
   return [
+    hold,
     standing.plan.dryRun && 'dry run: nothing is deleted',
     daemon === 'paused' && 'resets are paused: resteer control resume',
     daemon === 'breaker-open' && 'the circuit breaker is open: mend the rules, then resteer control resume',

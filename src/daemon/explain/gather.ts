@@ -28,6 +28,8 @@ export interface ExplainSources {
   readonly ctnetlink: Requester;
   readonly ipset: Requester;
   readonly daemon: DaemonState | null;
+  /** Why nothing is reset now, where that is so. */
+  readonly hold?: string;
   /** How long flows of the key (flowKey) rest. */
   readonly restMs: (flowKey: string) => number;
   /** Milliseconds of the daemon's clock, and of the world's, at the same moment. */
@@ -69,7 +71,7 @@ interface Fields {
 
 /** Explains the flows of the table that the query fits or, where there is none, one that could be on each interface. */
 export async function explain(query: ExplainQuery, sources: ExplainSources): Promise<Explanation> {
-  const { standing, ruleSets, connected, daemon } = sources;
+  const { standing, ruleSets, connected, daemon, hold } = sources;
   const { plan } = standing;
   const listed = await listFlows(query, sources);
   const assumed: string[] = [];
@@ -79,6 +81,7 @@ export async function explain(query: ExplainQuery, sources: ExplainSources): Pro
     sets: plan.rules.map((_, rule) => ruleSets.state(rule)),
     connected,
     daemon,
+    hold,
     tcpLoose: readTcpLoose(),
   };
   const subjects = await askSets(fields, sources);

@@ -73,6 +73,7 @@ function ruleText(rule: RuleExplanation): string {
   if (rule.unfit !== null && rule.answer === null) return unaskedText(rule);
   const wants = listText(rule.expected, 'or') || 'none that is online';
   const set = rule.set === null ? 'takes every flow that it fits' : setText(rule);
+  if (rule.exempts) return `leaves alone what is in it: ${set}${rule.decides ? '; it decides' : ''}`;
   const decides = rule.decides ? '; it decides' : '';
   const asked = rule.matters || rule.asked === null ? '' : '; the daemon need not ask it';
   return `wants ${wants}: ${set}${decides}${asked}`;

@@ -1,6 +1,8 @@
 import type { Clock, Timer } from '../../nfnetlink/clock.ts';
 import type { StateFiles } from '../stateFiles.ts';
-import { mwan3Paths } from './paths.ts';
+import { WorkSigns } from '../workSigns.ts';
+import { type Mwan3Paths, mwan3Paths } from './paths.ts';
+import { isBuilt } from './readiness.ts';
 
 export interface Mwan3FollowerOptions {
   readonly files: StateFiles;
@@ -11,12 +13,14 @@ export interface Mwan3FollowerOptions {
   readonly settleMs: number;
   /** mwan3 has stopped. */
   readonly onStopped: () => void;
-  /** mwan3 has been running for the settle time after it had stopped, or after a restart. */
+  /** mwan3 has set its rules after it had stopped, or after a restart, and been at rest since. */
   readonly onStarted: () => void;
 }
 
 /** A look at a folder costs one system call. */
 const POLL_MS = 1000;
+/** Settle times after which a mwan3 that does not say that its rules are set is believed to have set them. */
+const LONGEST_START = 30;
 
 /**
  * Follows mwan3 through stops and restarts, and shows its state files as they were before them: a reload of
@@ -27,8 +31,9 @@ export class Mwan3Follower implements StateFiles {
   /** As in the options; another from a reload on. */
   settleMs: number;
   readonly #options: Mwan3FollowerOptions;
-  readonly #run: string;
+  readonly #paths: Mwan3Paths;
   readonly #states: string;
+  readonly #work: WorkSigns;
   /** By path: what was read last while mwan3 ran. */
   readonly #known = new Map<string, string>();
   /** By path: since when a state file is gone. */
@@ -41,12 +46,15 @@ export class Mwan3Follower implements StateFiles {
   #isClosed = false;
 
   constructor(options: Mwan3FollowerOptions) {
-    const { run, states } = mwan3Paths(options.root);
+    const { files, clock, root } = options;
+    const paths = mwan3Paths(root);
     this.settleMs = options.settleMs;
     this.#options = options;
-    this.#run = run;
-    this.#states = `${states}/`;
-    this.#followed = options.files.identify(run);
+    this.#paths = paths;
+    this.#states = `${paths.states}/`;
+    this.#work = new WorkSigns(files, clock, [paths.states, paths.log]);
+    // one that is only just starting is looked at as one that stands still
+    this.#followed = isBuilt(files, paths) ? files.identify(paths.run) : undefined;
   }
 
   get isStopped(): boolean {
@@ -70,7 +78,7 @@ export class Mwan3Follower implements StateFiles {
     const text = files.read(path);
     if (!path.startsWith(this.#states)) return text;
     // asked after the file: where the folder is still the same, it was while the file was read
-    if (this.#followed === undefined || files.identify(this.#run) !== this.#followed)
+    if (this.#followed === undefined || files.identify(this.#paths.run) !== this.#followed)
       return this.#known.get(path);
     if (text !== undefined) {
       this.#missing.delete(path);
@@ -88,6 +96,10 @@ export class Mwan3Follower implements StateFiles {
     return this.#options.files.identify(folder);
   }
 
+  newest(folder: string): number | undefined {
+    return this.#options.files.newest(folder);
+  }
+
   watch(folder: string, onChange: () => void): (() => void) | undefined {
     return this.#options.files.watch(folder, onChange);
   }
@@ -102,7 +114,8 @@ export class Mwan3Follower implements StateFiles {
 
   #look(): void {
     const { files, clock, onStopped, onStarted } = this.#options;
-    const identity = files.identify(this.#run);
+    const identity = files.identify(this.#paths.run);
+    const quietMs = this.#work.look();
     if (identity === this.#followed) {
       this.#next = undefined;
       return;
@@ -113,12 +126,17 @@ export class Mwan3Follower implements StateFiles {
     }
     if (identity === undefined) this.#next = undefined;
     else if (this.#next?.identity !== identity) this.#next = { identity, since: clock.now() };
-    else if (clock.now() - this.#next.since >= this.settleMs) {
+    else if (this.#hasStarted(clock.now() - this.#next.since, quietMs)) {
       this.#followed = identity;
       this.#next = undefined;
       this.#missing.clear();
       this.#known.clear();
       onStarted();
     }
+  }
+
+  #hasStarted(runsMs: number, quietMs: number): boolean {
+    if (runsMs < this.settleMs || quietMs < this.settleMs / 2) return false;
+    return isBuilt(this.#options.files, this.#paths) || runsMs >= this.settleMs * LONGEST_START;
   }
 }

@@ -72,7 +72,7 @@ export function loadMwan3(root: string, files: Pick<StateFiles, 'read' | 'identi
         pendingFlows: settings.pendingFlows,
         cooldownMs: settings.cooldownMs,
       },
-      settle: { offlineMs: settings.settleMs, onlineMs: settings.holdDownMs },
+      settle: { offlineMs: settings.settleMs, onlineMs: settings.holdDownMs, workFolder: paths.log },
       dryRun: settings.dryRun,
     },
     settings,

@@ -16,7 +16,7 @@ export interface Settings {
   readonly enabled: boolean;
   readonly dryRun: boolean;
   readonly logLevel: LogLevel;
-  /** How long mwan3 takes at most to follow a change of state, or a start, in milliseconds. */
+  /** How long mwan3 is given to follow a change of state, or to start, in milliseconds. */
   readonly settleMs: number;
   /** How long an interface must be back before flows are moved to it, in milliseconds. */
   readonly holdDownMs: number;
