@@ -14,6 +14,7 @@ import { daemonSweep } from './daemonSweep.ts';
 import { deletes } from './deletes.ts';
 import { dump } from './dump.ts';
 import { events } from './events.ts';
+import { ipsetCli } from './ipsetCli.ts';
 import { moderation } from './moderation.ts';
 import { formatTable } from './report.ts';
 import { median, passes, ratioOf } from './samples.ts';
@@ -28,6 +29,7 @@ const benchmarks: readonly Benchmark[] = [
   moderation,
   dump,
   sets,
+  ipsetCli,
   deletes,
   daemonEvents,
   daemonLatency,

@@ -149,23 +149,26 @@ export class ElementPrinter {
     this.#writeKey(view, sink);
     if (this.#form.isJson) sink.escapeFrom(start);
     sink.put(this.#afterKey);
-    for (const { isIn, print, before, after, isEscaped } of this.#extensions) {
-      if (!isIn(view)) continue;
-      sink.put(before);
+    const extensions = this.#extensions;
+    // not for..of: listings are short, and before the code is optimised that makes objects
+    for (let i = 0; i < extensions.length; i++) {
+      const extension = extensions[i]!;
+      if (!extension.isIn(view)) continue;
+      sink.put(extension.before);
       const from = sink.length;
-      print(view, sink);
-      if (isEscaped) sink.escapeFrom(from);
-      sink.put(after);
+      extension.print(view, sink);
+      if (extension.isEscaped) sink.escapeFrom(from);
+      sink.put(extension.after);
     }
     sink.put(this.#end);
   }
 
   #writeKey(view: ElementView, sink: ByteSink): void {
     for (let i = 0; i < this.#parts.length; i++) {
-      const { isIn, print } = this.#parts[i]!;
-      if (!isIn(view)) continue;
+      const part = this.#parts[i]!;
+      if (!part.isIn(view)) continue;
       if (i > 0) sink.character(COMMA);
-      print(view, sink);
+      part.print(view, sink);
     }
   }
 }
