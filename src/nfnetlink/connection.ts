@@ -93,9 +93,16 @@ export class RequestConnection implements Requester {
     return { [Symbol.asyncIterator]: () => new DumpIterator(decode, source) };
   }
 
-  async visit(message: Uint8Array, visitor: MessageDecoder<void>, options?: RequestOptions): Promise<void> {
-    const sink = new VisitSink(visitor);
-    this.#startDump(message, sink, options);
+  async visit(
+    message: Uint8Array,
+    visitor: MessageDecoder<unknown>,
+    options?: RequestOptions,
+  ): Promise<void> {
+    const sink = new VisitSink(visitor, {
+      onHungry: () => this.#conversation.steer(),
+      onFailure: (error) => dump.fail(error),
+    });
+    const dump = this.#startDump(message, sink, options);
     await sink.promise;
   }
 

@@ -52,20 +52,47 @@ export class Dump extends MessageExchange {
   }
 }
 
-/** Visits each entry as it arrives. */
+/** What a visit asks of its connection. */
+export interface VisitEvents {
+  /** The visitor that made the sink full goes on. */
+  onHungry(): void;
+  /** The visitor's promise was rejected. */
+  onFailure(error: unknown): void;
+}
+
+/** Visits each entry as it arrives; is full while the visitor has made it wait. */
 export class VisitSink implements DumpSink {
-  readonly isFull = false;
   readonly promise: Promise<void>;
-  readonly take: MessageDecoder<void>;
+  readonly #visitor: MessageDecoder<unknown>;
+  readonly #events: VisitEvents;
+  /** Promises of the visitor that are not settled. */
+  #waits = 0;
   #resolve!: () => void;
   #reject!: (error: unknown) => void;
 
-  constructor(visitor: MessageDecoder<void>) {
-    this.take = visitor;
+  constructor(visitor: MessageDecoder<unknown>, events: VisitEvents) {
+    this.#visitor = visitor;
+    this.#events = events;
     this.promise = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
     });
+  }
+
+  get isFull(): boolean {
+    return this.#waits > 0;
+  }
+
+  take(bytes: Uint8Array, start: number, end: number): void {
+    const wait = this.#visitor(bytes, start, end);
+    if (!(wait instanceof Promise)) return;
+    this.#waits++;
+    wait.then(
+      () => {
+        if (--this.#waits === 0) this.#events.onHungry();
+      },
+      (error) => this.#events.onFailure(error),
+    );
   }
 
   end(failure: Failure | undefined): void {

@@ -57,8 +57,12 @@ export interface Requester {
    */
   dump<T>(message: Uint8Array, decode: MessageDecoder<T>, options?: RequestOptions): AsyncIterable<T>;
 
-  /** The same dump, each entry visited in place as it arrives: the fastest way through a large table. */
-  visit(message: Uint8Array, visitor: MessageDecoder<void>, options?: RequestOptions): Promise<void>;
+  /**
+   * The same dump, each entry visited in place as it arrives: the fastest way through a large table. A visitor
+   * that returns a promise makes the socket wait for it; what was read by then, two megabytes at most, is
+   * visited all the same. Where the promise is rejected, so is the visit.
+   */
+  visit(message: Uint8Array, visitor: MessageDecoder<unknown>, options?: RequestOptions): Promise<void>;
 
   /** Closes the socket; what still waits is rejected with ClosedError. Idempotent. */
   close(): Promise<void>;

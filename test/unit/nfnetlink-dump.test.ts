@@ -149,6 +149,36 @@ test('a slow consumer pauses the socket, and what was read meanwhile is bounded'
   assert.not(kernel.isPaused);
 });
 
+test('a visitor whose promise is not settled pauses the socket', async () => {
+  const kernel = new ScriptedTransport({ batchSize: 1 }).expect(dumpRequest(), dump(entries(1000)));
+  const { connection } = connect(kernel);
+  let visited = 0;
+  let goOn = () => {};
+  const visiting = connection.visit(dumpRequest(), () => {
+    if (++visited % 500 !== 1) return undefined;
+    return new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+  });
+  for (const least of [1, 501]) {
+    await settled();
+    assert.ok(kernel.isPaused);
+    assert.ok(visited >= least && visited < least + 64, `${visited} were visited`);
+    goOn();
+  }
+  await visiting;
+  assert.is(visited, 1000);
+  assert.not(kernel.isPaused);
+});
+
+test('a visitor whose promise is rejected ends the visit, and the connection goes on', async () => {
+  const kernel = new ScriptedTransport({ batchSize: 1 }).program(() => [dump(entries(100))]);
+  const { connection } = connect(kernel);
+  const fault = new Error('no room');
+  assert.is(await rejection(connection.visit(dumpRequest(), () => Promise.reject(fault))), fault);
+  assert.equal(await collect(connection.dump(dumpRequest(), markOf)), first(100));
+});
+
 test('a consumer may await another request, or another dump, inside its loop', async () => {
   const kernel = new ScriptedTransport({ batchSize: 1 }).program(({ type, bytes }) =>
     type === 0x102 ? [ack()] : [dump(entries(markOf(bytes)))],

@@ -66,21 +66,24 @@ export async function list(request: ListRequest, context: ListContext, output: O
     kernelScope(request, scope),
   );
   const names = isResolving ? new NameFinder(hosts, view) : undefined;
-  const entries = session.requester.dump(message, (bytes, start, end) => {
-    // names are asked for one after the other: the message must outlive the call
-    if (names) return bytes.slice(start, end);
-    writer.take(bytes, readListedMessage(bytes, start, end));
-    return undefined;
-  });
-  for await (const kept of entries) {
-    if (kept) {
-      const message = readListedMessage(kept, 0, kept.length);
-      await names!.learn(kept, message);
-      writer.take(kept, message);
+  let named = Promise.resolve();
+  await session.requester.visit(message, (bytes, start, end) => {
+    if (names) {
+      // names are asked for one after the other: the message must outlive the call
+      const kept = bytes.slice(start, end);
+      named = named.then(async () => {
+        const listed = readListedMessage(kept, 0, kept.length);
+        await names.learn(kept, listed);
+        writer.take(kept, listed);
+        await output.drained();
+      });
+      return named;
     }
+    writer.take(bytes, readListedMessage(bytes, start, end));
     // the kernel keeps the rest while the reader is slow
-    if (output.isFull) await output.drained();
-  }
+    return output.isFull ? output.drained() : undefined;
+  });
+  await named;
   writer.end();
   await output.drained();
 }
