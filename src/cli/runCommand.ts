@@ -3,6 +3,7 @@ import { DEFAULT_CONTROL_PATH } from '../daemon/controlClient.ts';
 import { ControlError, ControlServer } from '../daemon/controlServer.ts';
 import { Daemon } from '../daemon/daemon.ts';
 import { LOG_LEVELS, type LogFormat, type LogLevel, openLog } from '../daemon/log.ts';
+import { LogQueue } from '../daemon/logQueue.ts';
 import { Mwan3Follower } from '../daemon/mwan3/follow.ts';
 import { DEFAULT_SETTINGS } from '../daemon/mwan3/settings.ts';
 import type { Plan } from '../daemon/plan.ts';
@@ -56,8 +57,11 @@ export const addRun: AddCommand = (program, io) => {
 async function runDaemon(options: RunOptions, io: Io): Promise<void> {
   const loaded = loadSource(options);
   const level = options.logLevel ?? loaded.settings?.logLevel ?? 'info';
-  const tell = openLog(options.logFormat, level, { write: (line) => void io.stdout.write(line) });
-  const stopped = stopSignal();
+  const log = new LogQueue(io.stdout, systemClock.nextTurn);
+  const tell = openLog(options.logFormat, level, log);
+  const ended = Promise.race([stopSignal(), readerGone(io)]);
+  // it may come while the daemon starts: then it is looked at once there is one
+  ended.catch(() => {});
   let daemon: Daemon | undefined;
   const running = () => {
     if (!daemon) throw new Error('the daemon is starting: ask again in a moment');
@@ -93,12 +97,13 @@ async function runDaemon(options: RunOptions, io: Io): Promise<void> {
     daemon = await starting;
     follower?.start();
     if (hungUp) onHangup();
-    await stopped;
-    await daemon.stop();
+    await ended;
   } finally {
+    await daemon?.stop();
     process.off('SIGHUP', onHangup);
     follower?.close();
     await control.close();
+    log.flush();
   }
 }
 
@@ -178,6 +183,17 @@ async function openControl(
       throw usageError('control socket', error.message, 'name another with --control');
     throw error;
   }
+}
+
+/** Rejects when nobody reads the log any more: whoever watches over the daemon then starts it anew. */
+function readerGone({ stdout }: Io): Promise<never> {
+  // in place of the listener that ends the process on the spot
+  stdout.removeAllListeners('error');
+  return new Promise((_resolve, reject) => {
+    stdout.on('error', ({ message }) =>
+      reject(new CliError('log', `nothing more can be written to standard output: ${message}`)),
+    );
+  });
 }
 
 function stopSignal(): Promise<void> {

@@ -7,25 +7,41 @@ export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** Where finished lines go: standard output. */
 export interface LineSink {
-  write(line: string): void;
+  /** False where there is no room for the line: it is lost. */
+  write(line: string): boolean;
 }
 
 /**
  * The daemon's log: one line an event, for people or as JSON for machines
- * (`{"time": ISO 8601, "level", "event", ...}`). Written by hand: a logger's library takes longer to load, and
- * more memory, than all else that the daemon starts with.
+ * (`{"time": ISO 8601, "level", "event", ...}`). Lines that the sink refuses are counted, and told of as soon as it
+ * takes one again. Written by hand: a logger's library takes longer to load, and more memory, than all else that
+ * the daemon starts with.
  */
 export function openLog(format: LogFormat, level: LogLevel, sink: LineSink): Tell {
   const least = LOG_LEVELS.indexOf(level);
-  return (event) => {
-    const own = levelOf(event);
-    if (LOG_LEVELS.indexOf(own) < least) return;
+  let lost = 0;
+  const say = (event: DaemonEvent): boolean => {
+    const level = levelOf(event);
     const time = new Date().toISOString();
-    sink.write(
+    return sink.write(
       format === 'json'
-        ? `${JSON.stringify({ time, level: own, ...event })}\n`
-        : `${time} ${own.padEnd(5)} ${eventText(event)}\n`,
+        ? `${JSON.stringify({ time, level, ...event })}\n`
+        : `${time} ${level.padEnd(5)} ${eventText(event)}\n`,
     );
+  };
+  return (event) => {
+    if (LOG_LEVELS.indexOf(levelOf(event)) < least) return;
+    if (lost > 0 && say(lossOf(lost))) lost = 0;
+    if (lost > 0 || !say(event)) lost++;
+  };
+}
+
+function lossOf(lines: number): DaemonEvent {
+  return {
+    event: 'warning',
+    what: 'log',
+    why: `standard output is read too slowly, and lines are lost: ${lines}`,
+    todo: 'read it faster, or say less with --log-level',
   };
 }
 

@@ -1,7 +1,7 @@
 // run: timeout=300
 /** What may go wrong around the daemon on a real kernel: kills, sets that change under way, a second one. */
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openTransport } from '../../src/nfnetlink/transport/select.ts';
@@ -104,6 +104,17 @@ await insideNamespace(import.meta.url, () => {
     assert.is((await daemon.status()).state, 'running');
     createMarkedFlows(transport, numbers(0, 100));
     await untilTable('the misplaced one moved', isClean);
+  });
+
+  test('a reader of the log that leaves ends it cleanly, as a failure, so that its watcher starts it anew', async () => {
+    const daemon = await start();
+    const gone = once(daemon.child, 'exit');
+    daemon.child.stdout!.destroy();
+    await daemon.ask('sweep');
+    await gone;
+    assert.is(daemon.child.exitCode, 1);
+    assert.match(daemon.errors, /^resteer: log: nothing more can be written to standard output: .*EPIPE\n$/);
+    assert.is(existsSync(daemon.control), false);
   });
 
   test('a set that is destroyed and made again: a warning, no reset meanwhile, then as before', async () => {
