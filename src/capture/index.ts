@@ -2,4 +2,11 @@
 export { CaptureError } from './captureError.ts';
 export { PACKET } from './constants.ts';
 export { type CapturedDatagram, isOtherByteOrder } from './datagram.ts';
-export { CaptureReader, type CaptureTotals, isCapture, readCapture } from './reader.ts';
+export { CaptureReader, type CaptureTotals, isCapture, MAGIC_BYTES, readCapture } from './reader.ts';
+export {
+  type CaptureOrigin,
+  CaptureWriter,
+  type DatagramNote,
+  type InterfaceCounts,
+  wholeBlocks,
+} from './writer.ts';

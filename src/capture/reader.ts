@@ -17,9 +17,10 @@ export interface CaptureTotals {
   cut: CaptureError | undefined;
 }
 
-const MAGIC_BYTES = 4;
+/** How much of a file tells its format. */
+export const MAGIC_BYTES = 4;
 
-/** Whether a file that begins with these bytes, four at least, is a capture file. */
+/** Whether a file that begins with these bytes, MAGIC_BYTES at least, is a capture file. */
 export function isCapture(bytes: Uint8Array): boolean {
   return (
     bytes.length >= MAGIC_BYTES && formatOf(new DataView(bytes.buffer, bytes.byteOffset), 0) !== undefined
