@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { toHex } from '../../src/nfnetlink/bytes.ts';
 import { loadFixtures } from '../support/fixtures.ts';
-import { decodeEverything, type MessageReader, readers } from './decoders.ts';
+import { decodeEverything, readers } from './decoders.ts';
 import { mutated } from './mutate.ts';
 import { Watchdog } from './watchdog.ts';
 
@@ -12,8 +12,31 @@ export function loadCorpus(): Uint8Array[] {
   return files.sort().flatMap((name) => loadFixtures(name.replace('.jsonl', '')).map(({ bytes }) => bytes));
 }
 
-/** An input that some decoder answered with another throw than DecodeError. */
+/** What is fuzzed: spoiled bytes, and what reads them. */
+export interface Target {
+  readonly name: string;
+  /** The same seed makes the same bytes as long as the corpus is the same. */
+  input(seed: number): Uint8Array;
+  /**
+   * How many readers gave a value.
+   * @throws whatever is no error of theirs
+   */
+  decode(bytes: Uint8Array): number;
+}
+
+/** Netlink datagrams, through every decoder of messages. */
+export function messages(messageReaders = readers): Target {
+  const corpus = loadCorpus();
+  return {
+    name: 'messages',
+    input: (seed) => mutated(seed, corpus),
+    decode: (bytes) => decodeEverything(bytes, messageReaders),
+  };
+}
+
+/** An input that some decoder answered with another throw than its error. */
 export interface Failure {
+  readonly target: string;
   readonly seed: number;
   readonly hex: string;
   readonly error: unknown;
@@ -28,27 +51,19 @@ export interface FuzzReport {
 
 const MOST_FAILURES = 10;
 
-/**
- * Decodes `count` spoiled datagrams, of the seeds from `seed` upwards. The same seed makes the same bytes
- * as long as the corpus is the same.
- */
-export async function fuzz(
-  seed: number,
-  count: number,
-  messageReaders: Readonly<Record<string, MessageReader>> = readers,
-): Promise<FuzzReport> {
-  const corpus = loadCorpus();
+/** Decodes `count` inputs, of the seeds from `seed` upwards. */
+export async function fuzz(target: Target, seed: number, count: number): Promise<FuzzReport> {
   const watchdog = new Watchdog();
   const failures: Failure[] = [];
   let values = 0;
   let inputs = 0;
   for (; inputs < count && failures.length < MOST_FAILURES; inputs++) {
     watchdog.touch(seed + inputs);
-    const bytes = mutated(seed + inputs, corpus);
+    const bytes = target.input(seed + inputs);
     try {
-      values += decodeEverything(bytes, messageReaders);
+      values += target.decode(bytes);
     } catch (error) {
-      failures.push({ seed: seed + inputs, hex: toHex(bytes), error });
+      failures.push({ target: target.name, seed: seed + inputs, hex: toHex(bytes), error });
     }
   }
   await watchdog.stop();
@@ -56,7 +71,7 @@ export async function fuzz(
 }
 
 /** A failure as it is printed: how to see it again, on what bytes, and where it came from. */
-export function failureText({ seed, hex, error }: Failure): string {
+export function failureText({ target, seed, hex, error }: Failure): string {
   const trace = error instanceof Error ? error.stack : String(error);
-  return `FAIL npm run fuzz -- --seed ${seed} --count 1\n${hex}\n${trace}\n`;
+  return `FAIL npm run fuzz -- --target ${target} --seed ${seed} --count 1\n${hex}\n${trace}\n`;
 }
