@@ -1,10 +1,21 @@
 import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
+import { isCapture, MAGIC_BYTES } from '../capture/index.ts';
 import { ctnetlink, ctnetlinkExp } from '../ctnetlink/subsystem.ts';
 import { ipset } from '../ipset/subsystem.ts';
-import { type AttributeTree, decodeTree, type MessageTree } from '../nfnetlink/tree.ts';
+import { NETLINK } from '../nfnetlink/constants.ts';
+import {
+  type AttributeTree,
+  type DatagramTree,
+  decodeTree,
+  type MessageTree,
+  type OffsetListener,
+} from '../nfnetlink/tree.ts';
+import { decodeRouteTree } from '../rtnetlink/index.ts';
+import { captureInput } from './captureInput.ts';
 import { CliError, isNetlinkError } from './errors.ts';
-import { type HexLine, hexLines } from './hexLines.ts';
+import { hexLines } from './hexLines.ts';
+import type { InputDatagram } from './inputDatagram.ts';
 import { type Io, write } from './io.ts';
 import type { AddCommand } from './run.ts';
 import { treeText } from './treeText.ts';
@@ -22,16 +33,23 @@ Examples:
   echo 1400000001010503e903000000000000 02000000 | resteer decode
   resteer decode --json messages.hex | jq .messages[0].kind
   resteer decode --bytes messages.hex
+  resteer decode flows.pcapng
+  tcpdump -i nlmon0 -w - | resteer decode --json -
 
-Input: one datagram a line in hexadecimal digits; white space anywhere, # begins a comment.
-Exit code 1 if a datagram could not be decoded; the others are printed all the same.`;
+Input: a capture file, pcap or pcapng with link type 253 (netlink), as resteer capture, Wireshark and tcpdump write
+it; or one datagram a line in hexadecimal digits; white space anywhere, # begins a comment. The JSON of a captured
+datagram has its "time" too, and where they say something "protocol" (the netlink family, where it is not 12), "lost"
+(how many before it are missing) and "comments".
+Exit code 1 if a datagram could not be decoded or a file is cut off; the others are printed all the same.`;
 
-/** `resteer decode`: netfilter messages as readable trees or JSON. */
+/** `resteer decode`: netfilter messages, of a capture file or in hex, as readable trees or JSON. */
 export const addDecode: AddCommand = (program, io) => {
   program
     .command('decode')
-    .summary('netlink messages in hex as readable trees or JSON')
-    .description('Prints netlink messages of conntrack and ipset, given in hexadecimal digits, as trees.')
+    .summary('netlink messages of a capture, or in hex, as readable trees or JSON')
+    .description(
+      'Prints netlink messages of conntrack and ipset, of a capture file or in hexadecimal digits, as trees.',
+    )
     .argument('[file...]', 'files to read; standard input without any, or for -')
     .option('-j, --json', 'one JSON object a datagram')
     .option('-x, --bytes', 'show the first bytes of each part in the tree')
@@ -76,19 +94,58 @@ async function decodeStream(
   io: Io,
 ): Promise<void> {
   let pending = '';
-  for await (const line of hexLines(stream, name)) {
-    const outcome = decodeLine(line, options);
-    tally.datagrams++;
-    if (outcome.isFault) tally.faults++;
-    pending += outcome.text;
-    if (pending.length < GATHER) continue;
-    await write(io.stdout, pending);
-    pending = '';
+  const say = (text: string) => io.stderr.write(`resteer: decode: ${text}\n`);
+  try {
+    for await (const input of datagramsOf(stream, name, say)) {
+      const outcome = decodeInput(input, options);
+      tally.datagrams++;
+      if (outcome.isFault) tally.faults++;
+      pending += outcome.text;
+      if (pending.length < GATHER) continue;
+      await write(io.stdout, pending);
+      pending = '';
+    }
+  } finally {
+    // also what was decoded before the input went wrong
+    if (pending) await write(io.stdout, pending);
   }
-  if (pending) await write(io.stdout, pending);
 }
 
-function decodeLine(input: HexLine, options: DecodeOptions): { text: string; isFault: boolean } {
+/** Tells what the input is by how it begins. */
+async function* datagramsOf(
+  stream: Readable,
+  name: string,
+  say: (text: string) => void,
+): AsyncGenerator<InputDatagram> {
+  const pieces = piecesOf(stream);
+  const { value: first } = await pieces.next();
+  if (first === undefined) return;
+  const all = (async function* () {
+    yield first;
+    yield* pieces;
+  })();
+  if (isCapture(first)) yield* captureInput(all, name, say);
+  else yield* hexLines(all, name);
+}
+
+/** A stream's pieces as bytes; the first has as many as tell a capture file, if there are so many. */
+async function* piecesOf(stream: Readable): AsyncGenerator<Uint8Array> {
+  let begun: Uint8Array | undefined = new Uint8Array(0);
+  for await (const piece of stream as AsyncIterable<Uint8Array | string>) {
+    const bytes: Uint8Array = typeof piece === 'string' ? Buffer.from(piece) : piece;
+    if (!begun) {
+      yield bytes;
+      continue;
+    }
+    begun = Buffer.concat([begun, bytes]);
+    if (begun.length < MAGIC_BYTES) continue;
+    yield begun;
+    begun = undefined;
+  }
+  if (begun && begun.length > 0) yield begun;
+}
+
+function decodeInput(input: InputDatagram, options: DecodeOptions): { text: string; isFault: boolean } {
   try {
     if (input.fault)
       return { text: faultText(input, input.fault, input.bytes.length, options), isFault: true };
@@ -99,14 +156,34 @@ function decodeLine(input: HexLine, options: DecodeOptions): { text: string; isF
   }
 }
 
-function datagramText({ line, bytes }: HexLine, options: DecodeOptions): string {
-  if (options.json) return `${JSON.stringify(decodeTree(bytes, subsystems))}\n`;
-  const offsets = new Map<AttributeTree | MessageTree, number>();
-  const tree = decodeTree(bytes, subsystems, (node, offset) => offsets.set(node, offset));
-  return `# line ${line}, ${bytes.length} bytes\n${treeText(tree, offsets, options.bytes ? { bytes } : {})}\n`;
+function treeOf({ bytes, captured }: InputDatagram, heard?: OffsetListener): DatagramTree {
+  return captured?.protocol === NETLINK.ROUTE
+    ? decodeRouteTree(bytes, heard)
+    : decodeTree(bytes, subsystems, heard);
 }
 
-function faultText(input: HexLine, error: string, offset: number, options: DecodeOptions): string {
-  if (options.json) return `${JSON.stringify({ error, offset })}\n`;
-  return `# line ${input.line}, ${input.bytes.length} bytes\n${offset.toString(16).padStart(4, '0')} error: ${error}\n\n`;
+function datagramText(input: InputDatagram, options: DecodeOptions): string {
+  if (options.json) return `${JSON.stringify({ ...input.captured, ...treeOf(input) })}\n`;
+  const offsets = new Map<AttributeTree | MessageTree, number>();
+  const tree = treeOf(input, (node, offset) => offsets.set(node, offset));
+  const { bytes } = input;
+  return `${titleText(input)}${treeText(tree, offsets, options.bytes ? { bytes } : {})}\n`;
+}
+
+function faultText(input: InputDatagram, error: string, offset: number, options: DecodeOptions): string {
+  if (options.json) return `${JSON.stringify({ ...input.captured, error, offset })}\n`;
+  return `${titleText(input)}${offset.toString(16).padStart(4, '0')} error: ${error}\n\n`;
+}
+
+function titleText({ place, bytes, captured = {} }: InputDatagram): string {
+  const { time, protocol, lost, comments = [] } = captured;
+  const facts = [
+    `${place}${time === undefined ? '' : ` at ${time}`}`,
+    ...(protocol === undefined ? [] : [`netlink family ${protocol}`]),
+    `${bytes.length} bytes`,
+    ...(lost === undefined ? [] : [`${lost} datagrams before it are missing`]),
+  ];
+  // what somebody has noted may hold anything, as text from the wire
+  const notes = comments.map((comment) => `# ${JSON.stringify(comment)}\n`);
+  return `# ${facts.join(', ')}\n${notes.join('')}`;
 }

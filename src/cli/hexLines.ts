@@ -1,5 +1,5 @@
-import type { Readable } from 'node:stream';
 import { CliError } from './errors.ts';
+import type { InputDatagram } from './inputDatagram.ts';
 
 /** One line of input: its bytes, or why it has none. */
 export interface HexLine {
@@ -93,15 +93,21 @@ export class HexLineReader {
  * @param name what the stream is called in an error
  * @throws CliError where the stream is binary, which no line of it could say as plainly
  */
-export async function* hexLines(stream: Readable, name: string): AsyncGenerator<HexLine> {
+export async function* hexLines(
+  source: AsyncIterable<Uint8Array>,
+  name: string,
+): AsyncGenerator<InputDatagram> {
   const reader = new HexLineReader();
-  for await (const piece of stream as AsyncIterable<Uint8Array | string>) {
-    const bytes = typeof piece === 'string' ? Buffer.from(piece) : piece;
+  for await (const bytes of source) {
     if (bytes.includes(0)) {
       const why = `${name} is binary, not lines of hexadecimal digits`;
       throw new CliError('decode', why, 'a single datagram becomes a line by `xxd -p -c 0 FILE`');
     }
-    yield* reader.push(bytes);
+    for (const line of reader.push(bytes)) yield inputOf(line);
   }
-  yield* reader.end();
+  for (const line of reader.end()) yield inputOf(line);
+}
+
+function inputOf({ line, ...rest }: HexLine): InputDatagram {
+  return { place: `line ${line}`, ...rest };
 }

@@ -33,7 +33,10 @@ export interface MessageTree {
   readonly orig_payload_len?: number;
   /** The extended acknowledgement. */
   readonly tlvs?: readonly AttributeTree[];
-  /** Payload of a message that netlink itself defines, or of an unknown subsystem, in hexadecimal. */
+  /**
+   * Payload of a message that netlink itself defines, or of an unknown subsystem, in hexadecimal; of rtnetlink the
+   * structure before the attributes.
+   */
   readonly payload?: string;
 }
 
@@ -63,9 +66,28 @@ export function decodeTree(
   subsystems: readonly Subsystem[],
   heard?: OffsetListener,
 ): DatagramTree {
+  const decodeBody: BodyDecoder = (source, start, end, header) =>
+    decodeNetfilterMessage(source, start, end, header, subsystems, heard);
+  return decodeTreeBy(decodeBody, datagram, subsystems, heard);
+}
+
+/** Decodes a message whose type is none of netlink's own. */
+export type BodyDecoder = (source: Uint8Array, start: number, end: number, header: NlMsgHdr) => MessageTree;
+
+/**
+ * Decodes one datagram of any netlink family.
+ * @param subsystems what names the requests in acknowledgements
+ * @throws DecodeError at the first byte that does not fit the protocol.
+ */
+export function decodeTreeBy(
+  decodeBody: BodyDecoder,
+  datagram: Uint8Array,
+  subsystems: readonly Subsystem[],
+  heard?: OffsetListener,
+): DatagramTree {
   const messages: MessageTree[] = [];
   walkMessages(datagram, 0, datagram.length, (source, start, end) => {
-    const message = decodeMessage(source, start, end, subsystems, heard);
+    const message = decodeMessage(decodeBody, source, start, end, subsystems, heard);
     heard?.(message, start);
     messages.push(message);
   });
@@ -73,6 +95,7 @@ export function decodeTree(
 }
 
 function decodeMessage(
+  decodeBody: BodyDecoder,
   source: Uint8Array,
   start: number,
   end: number,
@@ -89,6 +112,17 @@ function decodeMessage(
     const payload = toHex(source, start + MESSAGE_HEADER, end);
     return { header, kind: name ? `NLMSG_${name}` : `message type ${header.nlmsg_type}`, payload };
   }
+  return decodeBody(source, start, end, header);
+}
+
+function decodeNetfilterMessage(
+  source: Uint8Array,
+  start: number,
+  end: number,
+  header: NlMsgHdr,
+  subsystems: readonly Subsystem[],
+  heard?: OffsetListener,
+): MessageTree {
   if (end - start < ATTRIBUTES_AT) return { header, kind: 'short' };
   const nfgenmsg = decodeNfGenMsg(source, start + MESSAGE_HEADER);
   const subsys = subsystemOf(header.nlmsg_type);

@@ -5,3 +5,4 @@ export * from './link.ts';
 export * from './payload.ts';
 export * from './request.ts';
 export * from './route.ts';
+export * from './tree.ts';

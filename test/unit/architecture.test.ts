@@ -15,7 +15,7 @@ const arrows: Record<string, readonly string[]> = {
   daemon: ['nfnetlink', 'ctnetlink', 'ipset', 'rtnetlink'],
   capture: ['nfnetlink'],
   lab: [],
-  cli: ['nfnetlink', 'ctnetlink', 'ipset', 'capture', 'daemon', 'lab'],
+  cli: ['nfnetlink', 'ctnetlink', 'ipset', 'rtnetlink', 'capture', 'daemon', 'lab'],
 };
 
 /** Inside nfnetlink the arrow points from the later to the earlier. */
