@@ -15,6 +15,7 @@ export class Output {
   /** Set once the reader is gone: what else would be printed is dropped. */
   isBroken = false;
   private readonly stream: Writable;
+  private draining: Promise<void> | undefined;
 
   constructor(stream: Writable) {
     this.stream = stream;
@@ -72,10 +73,18 @@ export class Output {
   async drained(): Promise<void> {
     this.flush();
     if (!this.isFull || this.isBroken) return;
+    // many may wait at once, and one listener does for all
+    this.draining ??= this.awaitDrain();
+    await this.draining;
+  }
+
+  private async awaitDrain(): Promise<void> {
     try {
       await write(this.stream, '');
     } catch {
       this.isBroken = true;
+    } finally {
+      this.draining = undefined;
     }
   }
 }
