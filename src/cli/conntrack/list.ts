@@ -29,9 +29,11 @@ export async function listFlows(line: CommandLine, session: Session): Promise<nu
   let shown = 0;
   const requester = await session.questions;
   await requester.visit(requestFor(line, selection), (bytes, start, end) => {
-    if (!selection.matches(view.attach(bytes, start, end))) return;
+    if (!selection.matches(view.attach(bytes, start, end))) return undefined;
     printer.print(view);
     shown++;
+    // the kernel keeps the rest while the reader is slow
+    return output.isFull ? output.drained() : undefined;
   });
   if (isTable) printer.endDocument('conntrack');
   await output.drained();
