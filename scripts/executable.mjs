@@ -7,16 +7,14 @@ import { bindingsModule, embeddedBindings, packBindings } from './embeddedBindin
 import { asFunctionBody } from './functionBody.mjs';
 import { rarelyUsed, rarelyUsedParts } from './rarelyUsed.mjs';
 
-/**
- * The archives, in the order in which they take the parts that their entries need: what two need is in the first. The
- * bundler calls what is imported dynamically NAME-HASH.js.
- */
+/** The archives, in the order in which they take the parts that their entry points need: what two need is in the first. */
 const archives = [
-  { name: 'main', entries: /^stdin\.js$/ },
-  { name: 'run', entries: /^runCommand-/ },
-  { name: 'conntrack', entries: /^conntrack-/ },
-  { name: 'ipset', entries: /^ipset-/ },
-  { name: 'ip-address', entries: /^ip-address\.js$/ },
+  { name: 'main', entries: /^main\.js$/ },
+  { name: 'run', entries: /\/runCommand\.ts$/ },
+  { name: 'mwan3', entries: /\/mwan3/ },
+  { name: 'conntrack', entries: /\/conntrack\// },
+  { name: 'ipset', entries: /\/ipset\// },
+  { name: 'ip-address', entries: /:ip-address$/ },
   { name: 'others', entries: /^/ },
 ];
 
@@ -64,7 +62,7 @@ function load(name) {
 
 `;
 
-/** The bundler's output: every part by its name, and what it says of the inputs. */
+/** The bundler's output: every part by its name, entry points with their source, and what it says of the inputs. */
 async function bundle({ root, version, target }, bindings) {
   const { outputFiles, metafile, warnings } = await esbuild.build({
     // not by `inject`: that would put the module, and all that it imports, before packages that are CommonJS,
@@ -99,7 +97,11 @@ async function bundle({ root, version, target }, bindings) {
   // a part's exports are taken when it has run: those of a lazy module have no value by then
   const lazy = outputFiles.find(({ text }) => /\b__esm\b/.test(text));
   if (lazy) throw new Error(`the bundler made a module of ${basename(lazy.path)} lazy`);
-  const parts = outputFiles.map(({ path, text }) => [basename(path), asFunctionBody(text)]);
+  const parts = outputFiles.map(({ path, text }) => {
+    const name = basename(path);
+    const { entryPoint = '' } = metafile.outputs[`parts/${name}`];
+    return [name, { ...asFunctionBody(text), entryPoint }];
+  });
   return { parts: new Map(parts), metafile };
 }
 
@@ -122,7 +124,7 @@ export async function packExecutable(options) {
   let contents = '';
   let packed = '';
   for (const { name: archive, entries } of archives) {
-    const names = [...parts.keys()].filter((name) => entries.test(name));
+    const names = [...parts.keys()].filter((name) => entries.test(parts.get(name).entryPoint));
     const members = names.flatMap((name) => closure(name, parts, taken));
     const text = members.map((name) => parts.get(name).body).join('');
     let start = 0;

@@ -33,7 +33,7 @@ export const addCheck: AddCommand = (program, io) => {
 };
 
 async function check({ json, ...source }: CheckOptions, io: Io): Promise<void> {
-  const { plan, warnings: fileWarnings } = loadSource(source);
+  const { plan, warnings: fileWarnings } = await loadSource(source);
   const { online, warnings: stateWarnings } = readInterfaceStates(plan.interfaces, systemStateFiles);
   const warnings = [...fileWarnings, ...planWarnings(plan), ...stateWarnings];
   const text = json

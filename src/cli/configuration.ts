@@ -1,6 +1,5 @@
 import { type Command, Option } from 'commander';
 import { DEFAULT_CONFIG_FILE, loadPlan } from '../daemon/config/config.ts';
-import { loadMwan3 } from '../daemon/mwan3/load.ts';
 import type { Settings } from '../daemon/mwan3/settings.ts';
 import type { Plan } from '../daemon/plan.ts';
 import { systemStateFiles } from '../daemon/stateFiles.ts';
@@ -39,10 +38,12 @@ export function addSourceOptions(command: Command): Command {
  * The plan of a source.
  * @throws ConfigError with everything that is wrong.
  */
-export function loadSource({ config, mwan3, root }: PlanSource): LoadedPlan {
+export async function loadSource({ config, mwan3, root }: PlanSource): Promise<LoadedPlan> {
   if (!mwan3) {
     if (root !== undefined) throw usageError('--root', 'is for mwan3 mode only', 'add --mwan3');
     return { plan: loadPlan(config), warnings: [] };
   }
+  // only who has mwan3 pays for its code
+  const { loadMwan3 } = await import('../daemon/mwan3/load.ts');
   return loadMwan3(root ?? '/', systemStateFiles);
 }

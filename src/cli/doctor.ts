@@ -72,7 +72,7 @@ function siteOf({ control, ...source }: DoctorOptions): Site {
   return {
     source: source.mwan3 ? 'mwan3' : source.config,
     isMwan3: source.mwan3 === true,
-    loadPlan: () => (isUsual && !existsSync(source.config) ? undefined : loadSource(source)),
+    loadPlan: async () => (isUsual && !existsSync(source.config) ? undefined : loadSource(source)),
     files: systemStateFiles,
     openRequester: () => openConnection(),
     controlPath: control,

@@ -110,7 +110,7 @@ async function isDaemonThere(control: string): Promise<boolean> {
 }
 
 async function lookOneself(request: ExplainRequest, source: PlanSource): Promise<Explanation> {
-  const { plan } = loadSource(source);
+  const { plan } = await loadSource(source);
   const query = readQuery(request, plan.interfaces);
   const parts = { plan, sockets: systemSockets, files: systemStateFiles, clock: systemClock };
   return withSurvey(parts, ({ networks, ...survey }) =>

@@ -4,8 +4,7 @@ import { ControlError, ControlServer } from '../daemon/controlServer.ts';
 import { Daemon } from '../daemon/daemon.ts';
 import { LOG_LEVELS, type LogFormat, type LogLevel, openLog } from '../daemon/log.ts';
 import { LogQueue } from '../daemon/logQueue.ts';
-import { Mwan3Follower } from '../daemon/mwan3/follow.ts';
-import { DEFAULT_SETTINGS } from '../daemon/mwan3/settings.ts';
+import type { Mwan3Follower } from '../daemon/mwan3/follow.ts';
 import type { Plan } from '../daemon/plan.ts';
 import { systemSockets } from '../daemon/sockets.ts';
 import { systemStateFiles } from '../daemon/stateFiles.ts';
@@ -55,7 +54,7 @@ export const addRun: AddCommand = (program, io) => {
 
 /** Runs until SIGTERM or SIGINT; resolves when everything is closed. */
 async function runDaemon(options: RunOptions, io: Io): Promise<void> {
-  const loaded = loadSource(options);
+  const loaded = await loadSource(options);
   const level = options.logLevel ?? loaded.settings?.logLevel ?? 'info';
   const log = new LogQueue(io.stdout, systemClock.nextTurn);
   const tell = openLog(options.logFormat, level, log);
@@ -75,7 +74,14 @@ async function runDaemon(options: RunOptions, io: Io): Promise<void> {
   };
   process.on('SIGHUP', onHangup);
   const follower: Mwan3Follower | undefined =
-    options.mwan3 && followMwan3(options.root ?? '/', running, () => reloadNow(), tell);
+    loaded.settings &&
+    (await import('./mwan3Pause.ts')).followMwan3({
+      root: options.root ?? '/',
+      settleMs: loaded.settings.settleMs,
+      running,
+      reloadNow: () => reloadNow(),
+      tell,
+    });
   const reloadNow = (): Promise<Reloaded> => reload(running(), options, tell, follower);
   const control = await openControl(options.control, {
     status: () => running().status(),
@@ -120,34 +126,6 @@ function accept(
   return options.dryRun ? { ...plan, dryRun: true } : plan;
 }
 
-/** While mwan3 is stopped nothing is reset; when it is back, its configuration may be another. */
-function followMwan3(
-  root: string,
-  running: () => Daemon,
-  reloadNow: () => Promise<unknown>,
-  tell: Tell,
-): Mwan3Follower {
-  let isOurPause = false;
-  return new Mwan3Follower({
-    files: systemStateFiles,
-    clock: systemClock,
-    root,
-    settleMs: DEFAULT_SETTINGS.settleMs,
-    onStopped: () => {
-      isOurPause = !running().engine.guard.isPaused;
-      running().pause();
-      tell({ event: 'mwan3', running: false });
-    },
-    onStarted: () => {
-      tell({ event: 'mwan3', running: true });
-      void reloadNow().then(() => {
-        if (isOurPause) running().resume();
-        isOurPause = false;
-      });
-    },
-  });
-}
-
 interface Reloaded {
   readonly ok: boolean;
   readonly problems?: readonly string[];
@@ -161,7 +139,7 @@ async function reload(
   follower: Mwan3Follower | undefined,
 ): Promise<Reloaded> {
   try {
-    await daemon.reload(accept(loadSource(options), options, tell, follower));
+    await daemon.reload(accept(await loadSource(options), options, tell, follower));
     return { ok: true };
   } catch (error) {
     const problems = (error as Error).message.split('\n');

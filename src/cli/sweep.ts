@@ -45,7 +45,7 @@ export const addSweep: AddCommand = (program, io, exit) => {
 type Action = Extract<DaemonEvent, { event: 'reset' | 'warning' }>;
 
 async function sweep(options: SweepOptions, io: Io): Promise<number> {
-  const { plan, warnings, settings } = loadSource(options);
+  const { plan, warnings, settings } = await loadSource(options);
   if (settings) await waitForMwan3(options.root ?? '/', settings.settleMs);
   const actions: Action[] = [];
   const tell = (event: DaemonEvent) => {

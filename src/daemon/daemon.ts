@@ -5,8 +5,8 @@ import { NFNLGRP } from '../nfnetlink/constants.ts';
 import type { EventSubscription, Requester } from '../nfnetlink/index.ts';
 import { Engine } from './engine.ts';
 import { checkEventsSetting } from './eventsSetting.ts';
-import { type Explanation, explain } from './explain/gather.ts';
-import { decodeExplainQuery, type ExplainRequest } from './explain/query.ts';
+import type { Explanation } from './explain/gather.ts';
+import type { ExplainRequest } from './explain/query.ts';
 import { Machine } from './machine.ts';
 import type { Plan } from './plan.ts';
 import type { Sockets } from './sockets.ts';
@@ -149,7 +149,10 @@ export class Daemon {
    * Explains flows by what this daemon knows.
    * @throws Refusal where the request is wrong.
    */
-  explain(request: ExplainRequest): Promise<Explanation> {
+  async explain(request: ExplainRequest): Promise<Explanation> {
+    // loaded when somebody asks, which most daemons are never
+    const { decodeExplainQuery } = await import('./explain/query.ts');
+    const { explain } = await import('./explain/gather.ts');
     const { plan, standing, ruleSets, guard } = this.#engine;
     const { clock, wallNow } = this.#options;
     const query = decodeExplainQuery(request, plan.interfaces);

@@ -3,6 +3,9 @@ import type { ResetOutcome } from './resetOutcome.ts';
 import type { SuppressReason } from './tell.ts';
 import type { IgnoreReason, Verdict } from './verdict.ts';
 
+/** An hour. */
+const LONGEST_US = 3_600_000_000;
+
 type Counts<K extends string> = Record<K, number>;
 
 function zeros<K extends string>(keys: readonly K[]): Counts<K> {
@@ -60,11 +63,12 @@ export class Totals {
     'paused',
   ]);
   /** Microseconds. */
-  readonly #latency: RecordableHistogram = createHistogram({ lowest: 1, highest: 3_600_000_000, figures: 3 });
+  #latency: RecordableHistogram | undefined;
 
   /** Notes how long a flow lived from its NEW event to the answer of its DELETE, in milliseconds. */
   noteLatency(ms: number): void {
-    this.#latency.record(Math.max(1, Math.min(3_600_000_000, Math.round(ms * 1000))));
+    this.#latency ??= createHistogram({ lowest: 1, highest: LONGEST_US, figures: 3 });
+    this.#latency.record(Math.max(1, Math.min(LONGEST_US, Math.round(ms * 1000))));
   }
 
   /** Percentiles of NEW to DELETE in milliseconds, null before the first. */
@@ -75,7 +79,7 @@ export class Totals {
     readonly max: number;
   } | null {
     const h = this.#latency;
-    if (h.count === 0) return null;
+    if (!h) return null;
     return {
       p50: h.percentile(50) / 1000,
       p90: h.percentile(90) / 1000,

@@ -177,7 +177,7 @@ test('marks are counted under the mask, up to a bound', async () => {
 const site: Site = {
   source: '/c.json',
   isMwan3: false,
-  loadPlan: () => ({ plan: plan([wan, wanb], [rule([0]), rule([0])]), warnings: ['line 1: odd'] }),
+  loadPlan: async () => ({ plan: plan([wan, wanb], [rule([0]), rule([0])]), warnings: ['line 1: odd'] }),
   files: { read: () => undefined },
   openRequester: async () => {
     throw new TransportError('socket', 'EPROTONOSUPPORT');
@@ -201,18 +201,18 @@ test('facts are gathered, and what fails is a fact', async () => {
   assert.equal(world!.online, [true, false]);
   assert.equal(world!.missingStateFiles, ['/state/wanb']);
   assert.ok('error' in world!.sets && 'error' in world!.strangeMarks);
-  const loadPlan = () => {
+  const loadPlan = async () => {
     throw new ConfigError('/c.json', ['rules: is missing']);
   };
   const invalid = await gatherPlanFacts({ ...site, loadPlan });
   assert.equal(invalid.configuration, { kind: 'invalid', problems: ['/c.json: rules: is missing'] });
   assert.is(invalid.world, undefined);
-  const missing = await gatherPlanFacts({ ...site, loadPlan: () => undefined });
+  const missing = await gatherPlanFacts({ ...site, loadPlan: async () => undefined });
   assert.is(missing.configuration.kind, 'none');
 });
 
 test('an unforeseen fault of loading is not taken for a fault of the file', async () => {
-  const loadPlan = () => {
+  const loadPlan = async () => {
     throw new TypeError('x');
   };
   const error = await gatherPlanFacts({ ...site, loadPlan }).catch((reason) => reason);

@@ -256,7 +256,7 @@ test('little memory', async () => {
 const site: Site = {
   source: '/etc/resteer.json',
   isMwan3: false,
-  loadPlan: () => ({ plan: plan([uplink('wan')], []), warnings: [] }),
+  loadPlan: async () => ({ plan: plan([uplink('wan')], []), warnings: [] }),
   files: { read: () => undefined },
   openRequester: () => machine().whole.openRequester(),
   controlPath: '/run/resteer.sock',

@@ -17,8 +17,8 @@ export interface Site {
   readonly source: string;
   /** Whether that is mwan3's, whose marks without an interface have meanings of their own. */
   readonly isMwan3: boolean;
-  /** Undefined where there is none at the usual place. Throws ConfigError. */
-  loadPlan(): { readonly plan: Plan; readonly warnings: readonly string[] } | undefined;
+  /** Undefined where there is none at the usual place. Rejects with ConfigError. */
+  loadPlan(): Promise<{ readonly plan: Plan; readonly warnings: readonly string[] } | undefined>;
   readonly files: Pick<StateFiles, 'read'>;
   openRequester(): Promise<Requester>;
   readonly controlPath: string;
@@ -65,7 +65,7 @@ export interface World {
 
 /** Reads everything once. What the kernel, the files or the daemon refuse is a fact too. */
 export async function gatherPlanFacts(site: Site): Promise<PlanFacts> {
-  const configuration = readConfiguration(site);
+  const configuration = await readConfiguration(site);
   return {
     source: site.source,
     configuration,
@@ -74,9 +74,9 @@ export async function gatherPlanFacts(site: Site): Promise<PlanFacts> {
   };
 }
 
-function readConfiguration(site: Site): Configuration {
+async function readConfiguration(site: Site): Promise<Configuration> {
   try {
-    const loaded = site.loadPlan();
+    const loaded = await site.loadPlan();
     if (!loaded) return { kind: 'none' };
     return { kind: 'valid', plan: loaded.plan, warnings: [...loaded.warnings, ...planWarnings(loaded.plan)] };
   } catch (error) {
