@@ -1,7 +1,7 @@
 /**
  * Names and numbers of capture files.
  * Sources: draft-ietf-opsawg-pcap and draft-ietf-opsawg-pcapng (the file formats); the registry of link types at
- * tcpdump.org (LINKTYPE_NETLINK); include/uapi/linux/if_arp.h and include/uapi/linux/if_packet.h (Linux 6.18).
+ * tcpdump.org (LINKTYPE_NETLINK); include/uapi/linux/if_arp.h (Linux 6.18).
  */
 
 /** The first four bytes of a pcap file, as its writer's byte order reads them: by the unit of its times. */
@@ -36,6 +36,3 @@ export const LINKTYPE = { NETLINK: 253 } as const;
 
 /** The hardware type in a cooked header. */
 export const ARPHRD = { NETLINK: 824 } as const;
-
-/** Where a netlink datagram went: the packet type in a cooked header, as nlmon devices have it. */
-export const PACKET = { USER: 6, KERNEL: 7 } as const;

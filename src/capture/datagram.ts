@@ -7,8 +7,6 @@ export interface CapturedDatagram {
   readonly time: bigint | undefined;
   /** The netlink family: 12 NETLINK_NETFILTER, 0 NETLINK_ROUTE. */
   readonly protocol: number;
-  /** Where it went: PACKET.USER or PACKET.KERNEL; other programs' files may hold other numbers. */
-  readonly packetType: number;
   /** The datagram's messages. Valid until the next datagram is asked for. */
   readonly bytes: Uint8Array;
   /** How long it was on the wire; more than `bytes.length` where the capture cut it. */
@@ -30,8 +28,8 @@ export interface PacketFacts {
 }
 
 /**
- * The header in front of each datagram, in network order: u16 packet type, u16 hardware type, ten bytes of a
- * link-layer address that netlink has not, u16 netlink family.
+ * The header in front of each datagram, in network order: two bytes that mean nothing (nlmon devices say of every
+ * datagram that it goes out), u16 hardware type, ten more, u16 netlink family.
  * Source: LINKTYPE_NETLINK in the registry of link types.
  */
 export const COOKED_HEADER = 16;
@@ -51,7 +49,6 @@ export function datagramOf(
   return {
     time,
     protocol: view.getUint16(start + 14),
-    packetType: view.getUint16(start),
     bytes: new Uint8Array(view.buffer, view.byteOffset + start + COOKED_HEADER, end - start - COOKED_HEADER),
     originalLength: Math.max(originalLength, end - start) - COOKED_HEADER,
     lost,

@@ -97,16 +97,8 @@ export class CaptureWriter {
   /**
    * Adds a datagram: bytes `start` to `end` of `source`, at the time of the last `setTime`.
    * @param protocol the netlink family
-   * @param packetType where it went: PACKET
    */
-  datagram(
-    protocol: number,
-    packetType: number,
-    source: Uint8Array,
-    start: number,
-    end: number,
-    note?: DatagramNote,
-  ): void {
+  datagram(protocol: number, source: Uint8Array, start: number, end: number, note?: DatagramNote): void {
     const packet = COOKED_HEADER + end - start;
     this.#ensure(ENHANCED_PACKET_HEADER + packet + 64);
     const { bytes, length: at } = this;
@@ -118,7 +110,6 @@ export class CaptureWriter {
     writeU32host(bytes, at + 24, packet);
     const cooked = at + ENHANCED_PACKET_HEADER;
     bytes.fill(0, cooked, cooked + COOKED_HEADER);
-    writeU16be(bytes, cooked, packetType);
     writeU16be(bytes, cooked + 2, ARPHRD.NETLINK);
     writeU16be(bytes, cooked + 14, protocol);
     bytes.set(source.subarray(start, end), cooked + COOKED_HEADER);

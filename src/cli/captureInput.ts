@@ -5,7 +5,9 @@ import {
   isOtherByteOrder,
   readCapture,
 } from '../capture/index.ts';
-import { NETLINK } from '../nfnetlink/constants.ts';
+import { align4 } from '../nfnetlink/attribute.ts';
+import { NETLINK, NLM_F } from '../nfnetlink/constants.ts';
+import { MESSAGE_HEADER, messageFlags, messageLength } from '../nfnetlink/message.ts';
 import { CliError } from './errors.ts';
 import type { CaptureFacts, InputDatagram } from './inputDatagram.ts';
 
@@ -55,10 +57,25 @@ function inputOf(datagram: CapturedDatagram, number: number): InputDatagram {
         : undefined;
   return {
     place: `datagram ${number}`,
-    bytes,
+    bytes: fault === undefined ? asKernelReads(bytes) : bytes,
     captured: factsOf(datagram),
     ...(fault !== undefined && { fault }),
   };
+}
+
+/**
+ * A request without what is behind its last message: programs send the rest of their buffer along (iproute2 does), of
+ * which the kernel takes no notice. Source: netlink_rcv_skb().
+ */
+function asKernelReads(bytes: Uint8Array): Uint8Array {
+  if (bytes.length < MESSAGE_HEADER || !(messageFlags(bytes, 0) & NLM_F.REQUEST)) return bytes;
+  let end = 0;
+  while (bytes.length - end >= MESSAGE_HEADER) {
+    const length = messageLength(bytes, end);
+    if (length < MESSAGE_HEADER || length > bytes.length - end) break;
+    end += align4(length);
+  }
+  return end === 0 ? bytes : bytes.subarray(0, end);
 }
 
 function factsOf({ time, protocol, lost, comments }: CapturedDatagram): CaptureFacts {

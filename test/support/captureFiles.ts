@@ -95,9 +95,9 @@ function padded(bytes: Uint8Array): Uint8Array {
 }
 
 /** The cooked header, which is in network order whatever the file's, and a datagram. */
-export function cooked(datagram: Uint8Array, protocol = 12, packetType = 6): Uint8Array {
+export function cooked(datagram: Uint8Array, protocol = 12): Uint8Array {
   return joined([
-    new FileBuilder(false).fields([packetType, 16], [824, 16], new Uint8Array(10), [protocol, 16]),
+    new FileBuilder(false).fields([0, 16], [824, 16], new Uint8Array(10), [protocol, 16]),
     datagram,
   ]);
 }

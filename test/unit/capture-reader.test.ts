@@ -78,8 +78,8 @@ for (const [name, unit] of [
       read.map(({ time }) => time),
       times.map((time) => (time / unit) * unit),
     );
-    for (const { protocol, packetType, originalLength, hex, lost } of read)
-      assert.equal([protocol, packetType, originalLength, lost], [12, 6, hex.length / 2, 0]);
+    for (const { protocol, originalLength, hex, lost } of read)
+      assert.equal([protocol, originalLength, lost], [12, hex.length / 2, 0]);
     const comments = read.map((each) => each.comments);
     assert.equal(comments, name.includes('comment') ? [[], ['a note'], [], []] : [[], [], [], []]);
   });
@@ -111,15 +111,15 @@ for (const file of [little, big]) {
       const bytes = joined([
         file.pcapHeader(magic),
         file.pcapRecord(0xffffffff, 999_999, cooked(hello)),
-        file.pcapRecord(0, 0, cooked(other, 0, 7), 5000),
+        file.pcapRecord(0, 0, cooked(other, 0), 5000),
       ]);
       assert.ok(isCapture(bytes));
       const [first, second, ...rest] = readWell(bytes);
       assert.equal(first, {
-        ...{ time: 0xffffffffn * 1_000_000_000n + nanoseconds, protocol: 12, packetType: 6 },
+        ...{ time: 0xffffffffn * 1_000_000_000n + nanoseconds, protocol: 12 },
         ...{ hex: toHex(hello), originalLength: 16, lost: 0, comments: [], offset: 24 },
       });
-      assert.equal([second!.time, second!.protocol, second!.packetType], [0n, 0, 7]);
+      assert.equal([second!.time, second!.protocol], [0n, 0]);
       assert.equal([second!.hex, second!.originalLength], [toHex(other), 4984]);
       assert.equal(rest, []);
     }
@@ -410,7 +410,6 @@ test('whatever is written is read again, in pieces of any size', () => {
     units: fc.bigInt({ min: 0n, max: 0xffff_ffff_ffff_ffffn }),
     datagram: fc.uint8Array({ maxLength: 70 }),
     protocol: fc.nat(0xffff),
-    packetType: fc.nat(0xffff),
     note: fc.string({ maxLength: 9 }),
     lost: fc.nat(0xffff),
   });
@@ -421,8 +420,8 @@ test('whatever is written is read again, in pieces of any size', () => {
       fc.integer({ min: 1, max: 90 }),
       (isLittle, packets, size) => {
         const file = new FileBuilder(isLittle);
-        const blocks = packets.map(({ units, datagram, protocol, packetType, note, lost }) =>
-          file.enhanced(units, cooked(datagram, protocol, packetType), {
+        const blocks = packets.map(({ units, datagram, protocol, note, lost }) =>
+          file.enhanced(units, cooked(datagram, protocol), {
             options: [
               file.option(1, new TextEncoder().encode(note)),
               file.option(4, file.fields([lost, 64])),
@@ -437,16 +436,9 @@ test('whatever is written is read again, in pieces of any size', () => {
         const { read, error } = readAll(bytes, size);
         assert.is(error, undefined);
         assert.equal(
-          read.map(({ time, hex, protocol, packetType, comments, lost }) => [
-            time,
-            hex,
-            protocol,
-            packetType,
-            comments,
-            lost,
-          ]),
-          packets.map(({ units, datagram, protocol, packetType, note, lost }) => [
-            ...[units, toHex(datagram), protocol, packetType],
+          read.map(({ time, hex, protocol, comments, lost }) => [time, hex, protocol, comments, lost]),
+          packets.map(({ units, datagram, protocol, note, lost }) => [
+            ...[units, toHex(datagram), protocol],
             ...[[new TextDecoder().decode(new TextEncoder().encode(note))], lost],
           ]),
         );

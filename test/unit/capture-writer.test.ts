@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { CaptureReader, CaptureWriter, PACKET, wholeBlocks } from '../../src/capture/index.ts';
+import { CaptureReader, CaptureWriter, wholeBlocks } from '../../src/capture/index.ts';
 import { hostIsLittleEndian, toHex } from '../../src/nfnetlink/bytes.ts';
 import { cooked, FileBuilder, joined } from '../support/captureFiles.ts';
 import { loadFixtures } from '../support/fixtures.ts';
@@ -62,8 +62,8 @@ test('a file begins with its section and its interface, byte for byte', () => {
 test('a datagram and what is noted of it, byte for byte', () => {
   const bytes = written((writer) => {
     writer.setTime(1_795_622_400, 123_456_789);
-    writer.datagram(12, PACKET.USER, datagram, 1, 20);
-    writer.datagram(0, PACKET.KERNEL, datagram, 0, 21, { lost: 5, comment: 'five' });
+    writer.datagram(12, datagram, 1, 20);
+    writer.datagram(0, datagram, 0, 21, { lost: 5, comment: 'five' });
   });
   const units = 1_795_622_400_123_456_789n;
   const note = [
@@ -73,7 +73,7 @@ test('a datagram and what is noted of it, byte for byte', () => {
   ];
   const expected = joined([
     file.enhanced(units, cooked(datagram.subarray(1, 20))),
-    file.enhanced(units, cooked(datagram, 0, 7), { options: note }),
+    file.enhanced(units, cooked(datagram, 0), { options: note }),
   ]);
   assert.is(toHex(bytes), toHex(expected));
 });
@@ -100,7 +100,7 @@ test('every captured message is read as it was written', () => {
   );
   const bytes = written((writer) => {
     writer.begin(origin);
-    for (const message of messages) writer.datagram(12, PACKET.USER, message, 0, message.length);
+    for (const message of messages) writer.datagram(12, message, 0, message.length);
   });
   assert.equal(
     read(bytes).map(({ hex }) => hex),
@@ -124,7 +124,7 @@ test('any time, datagram and note is read as it was written, however small the m
         for (const { seconds, nanoseconds, bytes, protocol, lost, comment } of entries) {
           writer.setTime(seconds, nanoseconds);
           const note = lost > 0 ? { lost, comment } : undefined;
-          writer.datagram(protocol, PACKET.USER, bytes, 0, bytes.length, note);
+          writer.datagram(protocol, bytes, 0, bytes.length, note);
         }
       }, capacity);
       assert.equal(
@@ -150,11 +150,11 @@ test('any time, datagram and note is read as it was written, however small the m
 test('memory that is used again leaves nothing of what was in it', () => {
   const writer = new CaptureWriter(1000);
   writer.begin(origin);
-  writer.datagram(12, PACKET.USER, datagram, 0, 21, { lost: 1, comment: 'x' });
+  writer.datagram(12, datagram, 0, 21, { lost: 1, comment: 'x' });
   const first = writer.take(new Uint8Array(1000).fill(0xff)).slice();
   assert.is(writer.length, 0);
   writer.begin(origin);
-  writer.datagram(12, PACKET.USER, datagram, 0, 21, { lost: 1, comment: 'x' });
+  writer.datagram(12, datagram, 0, 21, { lost: 1, comment: 'x' });
   assert.is(toHex(writer.take(new Uint8Array(0))), toHex(first));
 });
 
@@ -162,7 +162,7 @@ test('how much of a piece is whole blocks, wherever the writing stopped', () => 
   const lengths = [0];
   const bytes = written((writer) => {
     for (let i = 0; i < 4; i++) {
-      writer.datagram(12, PACKET.USER, datagram, 0, 4 * i + 1);
+      writer.datagram(12, datagram, 0, 4 * i + 1);
       lengths.push(writer.length);
     }
   });

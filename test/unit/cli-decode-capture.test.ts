@@ -77,7 +77,7 @@ test('losses, comments and the netlink family are said; links, addresses and rou
         ],
       }),
       file.enhanced(0n, cooked(newAddress, 0)),
-      file.enhanced(0n, cooked(getLink, 0, 7)),
+      file.enhanced(0n, cooked(getLink, 0)),
       file.enhanced(0n, cooked(Uint8Array.of(1), 16)),
       file.enhanced(0n, cooked(Uint8Array.of(1), 15)),
       file.simple(cooked(fixtures[1]!.bytes)),
@@ -164,6 +164,45 @@ test('a file that ends early is decoded as far as it goes; a wrong one says what
   assert.equal([some.exitCode, jsonLines(some.out).length], [0, 1]);
   assert.is(some.err, "resteer: decode: standard input: 1 packets that are not netlink's are passed over\n");
 });
+
+for (const name of ['nlmon.pcap', 'nlmon.pcapng']) {
+  test(`${name}: every datagram of an nlmon device is decoded, requests, answers and events`, async () => {
+    const { exitCode, out, err } = await runCli(['decode', '--json', captured(name)]);
+    assert.equal([exitCode, err], [0, '']);
+    const datagrams = jsonLines(out);
+    const messages = datagrams.flatMap(({ messages }) => messages);
+    const events = messages.filter(
+      ({ kind, header }) => /CT_(NEW|DELETE)/.test(kind) && header.nlmsg_seq === 0,
+    );
+    assert.equal(
+      events.map(({ kind, attrs }) => {
+        const read = (name: string) => attrs.find(({ attr }: { attr: string }) => attr === name)?.value;
+        return [kind, read('CTA_ID'), read('CTA_MARK')];
+      }),
+      [
+        ['IPCTNL_MSG_CT_NEW', 352246269, 7],
+        ['IPCTNL_MSG_CT_NEW', 352246269, 8],
+        ['IPCTNL_MSG_CT_DELETE', 352246269, 8],
+      ],
+    );
+    const kinds = new Set(messages.map(({ kind }) => kind));
+    for (const kind of [
+      'IPSET_CMD_CREATE',
+      'IPSET_CMD_TEST',
+      'RTM_NEWLINK',
+      'RTM_DELADDR',
+      'RTM_GETROUTE',
+      'NLMSG_DONE',
+    ])
+      assert.ok(kinds.has(kind), kind);
+    const routes = datagrams.filter(({ protocol }) => protocol === 0).flatMap(({ messages }) => messages);
+    assert.ok(routes.every(({ kind }) => /^(RTM|NLMSG)_/.test(kind)));
+    const others = datagrams
+      .filter(({ protocol }) => protocol === undefined)
+      .flatMap(({ messages }) => messages);
+    assert.ok(others.every(({ kind }) => /^(IPCTNL|IPSET|NLMSG)_/.test(kind)));
+  });
+}
 
 test('times', () => {
   assert.is(isoTime(1_795_622_400_000_000_001n), '2026-11-25T16:00:00.000000001Z');
