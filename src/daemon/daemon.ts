@@ -14,6 +14,7 @@ import type { StateFiles } from './stateFiles.ts';
 import { type DaemonStatus, stateOf, statusOf } from './status.ts';
 import { Sweeper, type SweepResult } from './sweeper.ts';
 import { WHOLE_TABLE } from './sweepScope.ts';
+import { isTableEmpty } from './tableCount.ts';
 import type { SweepCause, Tell } from './tell.ts';
 import { Totals } from './totals.ts';
 import { Warnings } from './warnings.ts';
@@ -116,6 +117,7 @@ export class Daemon {
       features: kernelFeatures(options.kernelRelease ?? release()),
       engine: () => this.#engine,
       now: () => clock.now(),
+      isTableEmpty: () => isTableEmpty(files),
       tell,
       onDone: (result) => {
         this.#totals.sweeps++;

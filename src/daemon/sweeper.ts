@@ -32,6 +32,8 @@ export interface SweeperParts {
   /** The engine that judges, asked at the start of each sweep. */
   readonly engine: () => Engine;
   readonly now: () => number;
+  /** Whether there is nothing to read; without it the table is read to see. */
+  readonly isTableEmpty?: () => boolean;
   readonly tell: Tell;
   readonly onDone: (result: SweepResult) => void;
   readonly onFailure: (error: unknown) => void;
@@ -118,7 +120,8 @@ export class Sweeper {
     const flags = recheckCauses.includes(cause) ? FLOW_FLAG.RECHECK : 0;
     const judged = userSpaceMatch(scope, engine);
     let flows = 0;
-    for (const filter of filtersOf(scope, engine)) {
+    const filters = this.#parts.isTableEmpty?.() ? [] : filtersOf(scope, engine);
+    for (const filter of filters) {
       const plan = planFilter(filter, features);
       const request = encodeListFlows(plan.family, plan.attributes);
       const entries = requester.dump(request, (bytes, from, to) => {

@@ -3,6 +3,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Sweeper } from '../../src/daemon/sweeper.ts';
 import { mergeScopes, type SweepScope, WHOLE_TABLE } from '../../src/daemon/sweepScope.ts';
+import { isTableEmpty } from '../../src/daemon/tableCount.ts';
 import type { DaemonEvent, SweepCause } from '../../src/daemon/tell.ts';
 import { ack, done, overrun } from '../../src/testing/index.ts';
 import { EngineBench, flowEntry, twoWans, WAN, WANB } from '../support/engineBench.ts';
@@ -10,7 +11,7 @@ import { network } from '../support/plans.ts';
 
 const DUMP = 0x101;
 
-async function open(plan = twoWans()) {
+async function open(plan = twoWans(), count?: string) {
   const bench = await EngineBench.open(plan);
   const told: DaemonEvent[] = [];
   const failures: unknown[] = [];
@@ -19,6 +20,7 @@ async function open(plan = twoWans()) {
     features: { tupleFilter: true, zoneFilter: true },
     engine: () => bench.engine,
     now: () => bench.clock.now(),
+    isTableEmpty: () => isTableEmpty({ read: () => count }),
     tell: (event) => told.push(event),
     onDone: () => {},
     onFailure: (error) => failures.push(error),
@@ -44,6 +46,19 @@ test('the table is read, judged, and told of', async () => {
   assert.equal(result, { cause: 'periodic', flows: 2, misplaced: 1, ms: 0 });
   assert.not(bench.kernel.has(misplaced));
   assert.is(bench.engine.depths.pending, 0);
+});
+
+test('a table that the kernel counts as empty is not read; where the count is not known it is', async () => {
+  const flowsOf = async (count: string | undefined) => {
+    const { bench, sweep } = await open(twoWans(), count);
+    bench.kernel.add(flowEntry(WANB));
+    return (await bench.finish(sweep('start')))?.flows;
+  };
+  assert.equal([await flowsOf('0\n'), await flowsOf('10\n'), await flowsOf(undefined)], [0, 1, 1]);
+  const read = () => {
+    throw Object.assign(new Error('no'), { code: 'EACCES' });
+  };
+  assert.is(isTableEmpty({ read }), false);
 });
 
 test('after a start, an overrun, a shedding and a reload what no set holds is asked again', async () => {
