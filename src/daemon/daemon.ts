@@ -1,15 +1,14 @@
 import { release } from 'node:os';
 import { kernelFeatures } from '../ctnetlink/index.ts';
-import type { Clock, Timer } from '../nfnetlink/clock.ts';
+import type { Clock } from '../nfnetlink/clock.ts';
 import { NFNLGRP } from '../nfnetlink/constants.ts';
-import type { EventSubscription, Requester } from '../nfnetlink/index.ts';
+import type { EventSubscription } from '../nfnetlink/index.ts';
 import { Engine } from './engine.ts';
-import { checkEventsSetting } from './eventsSetting.ts';
 import type { Explanation } from './explain/gather.ts';
 import type { ExplainRequest } from './explain/query.ts';
 import { Machine } from './machine.ts';
 import type { Plan } from './plan.ts';
-import type { Sockets } from './sockets.ts';
+import { openRequesters, type Requesters, type Sockets } from './sockets.ts';
 import type { StateFiles } from './stateFiles.ts';
 import { type DaemonStatus, stateOf, statusOf } from './status.ts';
 import { Sweeper, type SweepResult } from './sweeper.ts';
@@ -17,6 +16,7 @@ import { WHOLE_TABLE } from './sweepScope.ts';
 import { isTableEmpty } from './tableCount.ts';
 import type { SweepCause, Tell } from './tell.ts';
 import { Totals } from './totals.ts';
+import { UPKEEP_MS, Upkeep } from './upkeep.ts';
 import { Warnings } from './warnings.ts';
 
 export interface DaemonOptions {
@@ -34,8 +34,6 @@ export interface DaemonOptions {
 /** 4 MiB holds about 10,000 events: a second of a busy router's. It grows from there, never past the cap. */
 const FIRST_RECEIVE_BUFFER = 4 << 20;
 const LARGEST_RECEIVE_BUFFER = 32 << 20;
-/** How often sets are learned anew and resets whose successor never came are forgotten. */
-const UPKEEP_MS = 1000;
 
 /**
  * The daemon: its sockets, one engine for the plan in force, sweeps, and what it follows of the machine.
@@ -47,16 +45,11 @@ export class Daemon {
   readonly #warnings: Warnings;
   readonly #startedAt: number;
   readonly #sweeper: Sweeper;
-  readonly #ctnetlink: Requester;
-  /** For dumps alone: requests on the same socket would keep a dump flowing that should wait. */
-  readonly #dumps: Requester;
-  readonly #ipset: Requester;
-  readonly #route: Requester;
+  readonly #requesters: Requesters;
+  readonly #upkeep: Upkeep;
   readonly #machine: Machine;
   #events: EventSubscription | undefined;
   #engine: Engine;
-  #upkeep: Timer | undefined;
-  #periodic: Timer | undefined;
   #reloading: Promise<void> = Promise.resolve();
   #isReady = false;
   #stopping: Promise<void> | undefined;
@@ -66,14 +59,7 @@ export class Daemon {
    * @throws TransportError where a socket cannot be had: EPERM without CAP_NET_ADMIN.
    */
   static async start(options: DaemonOptions): Promise<Daemon> {
-    const { sockets } = options;
-    const opened = await openAll([
-      sockets.openCtnetlink(),
-      sockets.openCtnetlink(),
-      sockets.openIpset(),
-      sockets.openRoute(),
-    ]);
-    const daemon = new Daemon(options, opened as [Requester, Requester, Requester, Requester]);
+    const daemon = new Daemon(options, await openRequesters(options.sockets));
     try {
       await daemon.#begin();
     } catch (error) {
@@ -83,19 +69,13 @@ export class Daemon {
     return daemon;
   }
 
-  private constructor(
-    options: DaemonOptions,
-    [ctnetlink, dumps, ipset, route]: readonly [Requester, Requester, Requester, Requester],
-  ) {
-    const { clock, tell } = options;
+  private constructor(options: DaemonOptions, requesters: Requesters) {
+    const { clock, tell, files, plan } = options;
+    const { dumps, ipset, route } = requesters;
     this.#options = options;
-    this.#ctnetlink = ctnetlink;
-    this.#dumps = dumps;
-    this.#ipset = ipset;
-    this.#route = route;
+    this.#requesters = requesters;
     this.#startedAt = clock.now();
     this.#warnings = new Warnings(tell, () => clock.now());
-    const { files, plan } = options;
     this.#machine = new Machine(
       {
         ...{ route, ipset, clock, files, warnings: this.#warnings },
@@ -112,6 +92,11 @@ export class Daemon {
       plan,
     );
     this.#engine = this.#makeEngine(plan);
+    this.#upkeep = new Upkeep({
+      ...{ clock, files, warnings: this.#warnings },
+      engine: () => this.#engine,
+      onSweepDue: () => void this.sweep('periodic'),
+    });
     this.#sweeper = new Sweeper({
       requester: dumps,
       features: kernelFeatures(options.kernelRelease ?? release()),
@@ -162,8 +147,8 @@ export class Daemon {
       standing,
       ruleSets,
       connected: this.#machine.connected.list,
-      ctnetlink: this.#ctnetlink,
-      ipset: this.#ipset,
+      ctnetlink: this.#requesters.ctnetlink,
+      ipset: this.#requesters.ipset,
       daemon: stateOf(guard),
       restMs: (flowKey) => guard.restMs(flowKey, clock.now()),
       now: () => clock.now(),
@@ -193,7 +178,7 @@ export class Daemon {
     await before.stop();
     await this.#learn();
     this.#options.tell({ event: 'reload', ok: true });
-    this.#armPeriodic();
+    this.#upkeep.armSweep();
     void this.sweep('reload');
   }
 
@@ -223,12 +208,10 @@ export class Daemon {
 
   async #close(): Promise<void> {
     this.#sweeper.stop();
-    this.#upkeep?.cancel();
-    this.#periodic?.cancel();
+    this.#upkeep.stop();
     await Promise.all([this.#machine.close(), this.#events?.close()]);
     await this.#engine.stop();
-    const requesters = [this.#ctnetlink, this.#dumps, this.#ipset, this.#route];
-    await Promise.all(requesters.map((requester) => requester.close()));
+    await Promise.all(Object.values(this.#requesters).map((requester) => requester.close()));
   }
 
   async #begin(): Promise<void> {
@@ -247,8 +230,7 @@ export class Daemon {
       },
       FIRST_RECEIVE_BUFFER,
     );
-    this.#armPeriodic();
-    this.#armUpkeep();
+    this.#upkeep.begin();
     await this.sweep('start');
   }
 
@@ -262,7 +244,7 @@ export class Daemon {
   /** Learns the sets as they are now, and what is in them before the next sweep. */
   async #learn(): Promise<void> {
     const engine = this.#engine;
-    await this.#refreshSets(engine);
+    await this.#upkeep.learnSets(engine);
     await this.#machine.watchSets(engine.plan);
   }
 
@@ -270,8 +252,8 @@ export class Daemon {
     const { clock, wallNow, tell } = this.#options;
     return new Engine({
       plan,
-      ctnetlink: this.#ctnetlink,
-      ipset: this.#ipset,
+      ctnetlink: this.#requesters.ctnetlink,
+      ipset: this.#requesters.ipset,
       clock,
       wallNow,
       tell,
@@ -297,57 +279,11 @@ export class Daemon {
 
   #sweepFailed(error: unknown): void {
     if (this.#stopping) return;
-    this.#warnings.warn('sweep', messageOf(error), 'the table is read again in a second');
+    this.#warnings.warn('sweep', (error as Error).message, 'the table is read again in a second');
     this.#options.clock
       .after(UPKEEP_MS, () => {
         if (!this.#stopping) void this.sweep('overrun');
       })
       .unref();
   }
-
-  #armPeriodic(): void {
-    this.#periodic?.cancel();
-    checkEventsSetting(this.#options.files, this.#warnings, this.#engine.plan.sweepMs);
-    this.#periodic = this.#options.clock.after(this.#engine.plan.sweepMs, () => {
-      void this.sweep('periodic');
-      this.#armPeriodic();
-    });
-  }
-
-  #armUpkeep(): void {
-    this.#upkeep = this.#options.clock.after(UPKEEP_MS, () => {
-      this.#engine.upkeep();
-      void this.#refreshSets(this.#engine).finally(() => {
-        if (!this.#stopping) this.#armUpkeep();
-      });
-    });
-  }
-
-  async #refreshSets(engine: Engine): Promise<void> {
-    try {
-      await engine.ruleSets.refresh();
-      this.#warnings.mended('ipset');
-    } catch (error) {
-      if (this.#stopping) return;
-      this.#warnings.warn(
-        'ipset',
-        messageOf(error),
-        'resteer doctor says what is missing; it is tried again',
-      );
-    }
-  }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
-
-/** All of them, or none: where one cannot be opened, the others are closed again. */
-async function openAll(opening: readonly Promise<Requester>[]): Promise<Requester[]> {
-  const settled = await Promise.allSettled(opening);
-  const failed = settled.find((each) => each.status === 'rejected');
-  const opened = settled.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
-  if (!failed) return opened;
-  await Promise.all(opened.map((requester) => requester.close()));
-  throw (failed as PromiseRejectedResult).reason;
 }
