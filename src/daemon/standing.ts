@@ -69,7 +69,7 @@ export function makeStanding(
       // with none online the rule leaves its flows alone
       if (lists[r]!.length === 0) return;
       const now = gradesNow(plan, rule, family, online, last[r]);
-      const then = before === online ? now : gradesNow(plan, rule, family, before, undefined);
+      const then = before === online ? now : gradesNow(plan, rule, family, before, last[r]);
       for (let i = 0; i < width; i++) grades[r * width + i] = Math.min(now[i]!, then[i]!);
     });
     return { lists, outages: last, grades };

@@ -156,7 +156,11 @@ for (const [what, age, isEstablished, withSet, withoutSet] of ages) {
     const flow = { family: INET, interface: 3, firstSeen: SEEN_AT, age, isEstablished };
     const ranked = { ...metrics([0, 1], [3, 2]), ...byAge };
     const plain = { ...ranked, set: null, match: [] };
-    const standing = makeStanding(plan(interfaces, [ranked, plain]), online, { outages });
+    // every change has settled
+    const standing = makeStanding(plan(interfaces, [ranked, plain]), online, {
+      before: [...online],
+      outages,
+    });
     assert.equal([standing.stays(0, flow), standing.stays(1, flow)], [withSet, withoutSet]);
     for (const each of [0, 1]) {
       assert.ok(standing.stays(each, { ...flow, interface: 0 }), 'on the better one');
