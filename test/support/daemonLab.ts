@@ -50,11 +50,10 @@ export function requireLab(moduleUrl: string): void {
   if (!hasCommand('conntrack')) skipFile(moduleUrl, 'no `conntrack` command (Debian package conntrack)');
 }
 
-const program = [
-  process.execPath,
-  ...process.execArgv,
-  fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url)),
-];
+/** The sources, or the executable that RESTEER_EXECUTABLE names. */
+const program = process.env.RESTEER_EXECUTABLE
+  ? [process.execPath, process.env.RESTEER_EXECUTABLE]
+  : [process.execPath, ...process.execArgv, fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))];
 
 export interface DaemonLab {
   readonly lab: Lab;
@@ -71,6 +70,7 @@ export interface Ran {
 
 export interface DaemonLabOptions extends LabOptions {
   readonly config?: Readonly<Record<string, unknown>>;
+  readonly source?: readonly string[];
   readonly args?: readonly string[];
 }
 
@@ -86,9 +86,9 @@ export function withDaemon(options: DaemonLabOptions, body: (context: DaemonLab)
 /** Starts a daemon in the laboratory's router; it is ready. */
 export async function startDaemon(
   lab: Lab,
-  { config = configWith(), args = [] }: Pick<DaemonLabOptions, 'config' | 'args'> = {},
+  { config = configWith(), source, args = [] }: Pick<DaemonLabOptions, 'config' | 'source' | 'args'> = {},
 ): Promise<RouterDaemon> {
-  const daemon = new RouterDaemon(lab, { config, args, program });
+  const daemon = new RouterDaemon(lab, { config, args, program, ...(source && { source }) });
   await daemon.event('ready');
   return daemon;
 }

@@ -15,7 +15,9 @@ type EventOf<K extends DaemonEvent['event'], E = LoggedEvent> = E extends { even
 
 export interface RouterDaemonOptions {
   /** The configuration's JSON value. */
-  readonly config: unknown;
+  readonly config?: unknown;
+  /** Arguments that say where the configuration comes from, in place of a file with that value. */
+  readonly source?: readonly string[];
   /** The program and its arguments before `run`; this very program by default. */
   readonly program?: readonly string[];
   /** Further arguments of `run`. */
@@ -39,15 +41,16 @@ export class RouterDaemon {
   /** Its exit code; null where a signal ended it. */
   readonly ended: Promise<number | null>;
 
-  constructor(lab: Lab, { config, program = thisProgram(), args = [] }: RouterDaemonOptions) {
+  constructor(lab: Lab, { config, source, program = thisProgram(), args = [] }: RouterDaemonOptions) {
     const folder = mkdtempSync(join(tmpdir(), 'resteer-'));
     const clean = () => rmSync(folder, { recursive: true, force: true });
     process.once('exit', clean);
     this.configFile = join(folder, 'resteer.json');
     this.controlPath = join(folder, 'control');
-    this.writeConfig(config);
+    if (!source) this.writeConfig(config);
     const [command, ...before] = program;
-    const own = ['--config', this.configFile, '--control', this.controlPath, '--log-format', 'json'];
+    const from = source ?? ['--config', this.configFile];
+    const own = [...from, '--control', this.controlPath, '--log-format', 'json'];
     this.#child = lab.router.spawn(command!, [...before, 'run', ...own, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
