@@ -14,8 +14,10 @@ const arrows: Record<string, readonly string[]> = {
   model: ['nfnetlink', 'ctnetlink', 'ipset', 'rtnetlink', 'testing'],
   daemon: ['nfnetlink', 'ctnetlink', 'ipset', 'rtnetlink'],
   capture: ['nfnetlink'],
+  nftables: ['nfnetlink'],
+  report: ['nfnetlink', 'ctnetlink'],
   lab: [],
-  cli: ['nfnetlink', 'ctnetlink', 'ipset', 'rtnetlink', 'capture', 'daemon', 'lab'],
+  cli: ['nfnetlink', 'ctnetlink', 'ipset', 'rtnetlink', 'nftables', 'capture', 'report', 'daemon', 'lab'],
 };
 
 /** Inside nfnetlink the arrow points from the later to the earlier. */
