@@ -17,6 +17,7 @@ const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   control: async () => (await import('./control.ts')).addControl,
   demo: async () => (await import('./demo.ts')).addDemo,
   doctor: async () => (await import('./doctor.ts')).addDoctor,
+  report: async () => (await import('./report.ts')).addReport,
   decode: async () => (await import('./decode.ts')).addDecode,
   conntrack: async () => (await import('./conntrack/register.ts')).addConntrack,
   ipset: async () => (await import('./ipset/index.ts')).addIpset,

@@ -18,17 +18,34 @@ test('the sockets with groups are those of the daemon', () => {
   assert.equal(listed, expected);
 });
 
-test('the service has one capability and is not root', () => {
-  const unit = read('resteer.service');
-  for (const key of ['AmbientCapabilities', 'CapabilityBoundingSet']) {
-    assert.equal(valuesOf(unit, key), ['CAP_NET_ADMIN']);
-  }
-  assert.equal(valuesOf(unit, 'DynamicUser'), ['yes']);
-  assert.equal(valuesOf(unit, 'NoNewPrivileges'), ['yes']);
-});
+for (const service of ['resteer.service', 'resteer-report.service']) {
+  test(`${service} has one capability and is not root`, () => {
+    const unit = read(service);
+    for (const key of ['AmbientCapabilities', 'CapabilityBoundingSet']) {
+      assert.equal(valuesOf(unit, key), ['CAP_NET_ADMIN']);
+    }
+    assert.equal(valuesOf(unit, 'DynamicUser'), ['yes']);
+    assert.equal(valuesOf(unit, 'NoNewPrivileges'), ['yes']);
+  });
 
-test('exit codes that a restart cannot mend are those of wrong usage and missing privileges', () => {
-  assert.equal(valuesOf(read('resteer.service'), 'RestartPreventExitStatus'), ['2 3']);
+  test(`${service}: exit codes that a restart cannot mend are those of wrong usage and missing privileges`, () => {
+    assert.equal(valuesOf(read(service), 'RestartPreventExitStatus'), ['2 3']);
+  });
+}
+
+test('the report of the service writes where the service may, and what it reads again', () => {
+  const unit = read('resteer-report.service');
+  const [command] = valuesOf(unit, 'ExecStart');
+  const args = command!.split(' ').slice(1);
+  assert.equal(args, [
+    'report',
+    '--format',
+    'json',
+    '--output',
+    '/var/lib/resteer-report/flows.json',
+    '--resume',
+  ]);
+  assert.equal(valuesOf(unit, 'StateDirectory'), ['resteer-report']);
 });
 
 test.run();
