@@ -51,6 +51,10 @@ export class ResetBudget {
   /** Takes one reset for the client from both budgets, or from neither. `now` in milliseconds. */
   take(client: string, now: number): BudgetAnswer {
     if (!this.#all.has(now)) return 'budget';
+    if (this.#perClient === Number.POSITIVE_INFINITY) {
+      this.#all.take();
+      return 'granted';
+    }
     const bucket = this.#clientBucket(client, now);
     if (!bucket.has(now)) return 'client-budget';
     this.#all.take();

@@ -81,11 +81,16 @@ export class Correction {
     });
   }
 
+  /** Flows that wait for their reset; those that a budget holds back are none of them. */
+  get backlog(): number {
+    return this.#resetter.backlog;
+  }
+
   /** How many flows are where. */
   get depths() {
     return {
       deferred: this.#deferred.length,
-      resetting: this.#resetter.backlog,
+      resetting: this.backlog,
       watched: this.#verification.size,
       resting: this.guard.resting,
     };

@@ -167,6 +167,17 @@ export class Engine {
     return true;
   }
 
+  /** Flows that wait for their turn to be judged or reset. */
+  get backlog(): number {
+    return this.judge.backlog + this.#correction.backlog;
+  }
+
+  /** Resolves when none waits any more. */
+  async drained(): Promise<void> {
+    await this.judge.drained();
+    await this.#correction.flush();
+  }
+
   /** Resolves when every entry that was taken has its verdict; how many of them were misplaced. */
   sweepVerdicts(): Promise<number> {
     this.judge.flush();

@@ -5,6 +5,7 @@ const WATCH_MS = 30_000;
 export interface WatchedReset<T> {
   readonly key: string;
   readonly until: number;
+  readonly hash: number;
   /** What the owner keeps with it: the why of the reset. */
   readonly about: T;
 }
@@ -17,8 +18,8 @@ export interface WatchedReset<T> {
 export class Successors<T> {
   readonly #limit: number;
   readonly #byKey = new Map<string, WatchedReset<T>>();
+  /** How many of them have a hash. */
   readonly #hashes = new Map<number, number>();
-  readonly #hashOfKey = new Map<string, number>();
 
   constructor(limit = 65_536) {
     this.#limit = limit;
@@ -32,8 +33,7 @@ export class Successors<T> {
   watch(key: string, hash: number, about: T, now: number): void {
     this.drop(key);
     if (this.#byKey.size >= this.#limit) this.drop(this.#byKey.keys().next().value!);
-    this.#byKey.set(key, { key, until: now + WATCH_MS, about });
-    this.#hashOfKey.set(key, hash);
+    this.#byKey.set(key, { key, hash, until: now + WATCH_MS, about });
     this.#hashes.set(hash, (this.#hashes.get(hash) ?? 0) + 1);
   }
 
@@ -50,9 +50,10 @@ export class Successors<T> {
 
   /** Forgets the reset of this key: it is settled, or another takes its place. */
   drop(key: string): void {
-    if (!this.#byKey.delete(key)) return;
-    const hash = this.#hashOfKey.get(key)!;
-    this.#hashOfKey.delete(key);
+    const watched = this.#byKey.get(key);
+    if (!watched) return;
+    this.#byKey.delete(key);
+    const { hash } = watched;
     const left = this.#hashes.get(hash)! - 1;
     if (left === 0) this.#hashes.delete(hash);
     else this.#hashes.set(hash, left);

@@ -41,8 +41,8 @@ export interface SweeperParts {
 
 /** Causes after which a young flow may wait for no recheck: its event was missed, or its engine is gone. */
 const recheckCauses: readonly SweepCause[] = ['start', 'overrun', 'shed', 'reload'];
-/** Flows that may wait for a verdict before the dump waits. */
-const MOST_UNJUDGED = 8192;
+/** Flows that may wait for their verdict, or their reset, before the dump waits. */
+const MOST_BACKLOG = 8192;
 /** Addresses that are worth a dump each with the kernel comparing; more are looked for in one pass. */
 const MOST_FILTERED = 4;
 
@@ -124,13 +124,16 @@ export class Sweeper {
     for (const filter of filters) {
       const plan = planFilter(filter, features);
       const request = encodeListFlows(plan.family, plan.attributes);
-      const entries = requester.dump(request, (bytes, from, to) => {
-        if (this.#isWanted(bytes, from, to, plan.matches, judged)) engine.takeEntry(bytes, from, to, flags);
-      });
-      for await (const _ of entries) {
+      let isWaiting = false;
+      await requester.visit(request, (bytes, from, to) => {
         flows++;
-        if (engine.judge.backlog > MOST_UNJUDGED) await engine.judge.drained();
-      }
+        if (this.#isWanted(bytes, from, to, plan.matches, judged)) engine.takeEntry(bytes, from, to, flags);
+        if (isWaiting || engine.backlog <= MOST_BACKLOG) return undefined;
+        isWaiting = true;
+        return engine.drained().then(() => {
+          isWaiting = false;
+        });
+      });
     }
     const misplaced = await engine.sweepVerdicts();
     return { cause, flows, misplaced, ms: Math.round(now() - start) };
