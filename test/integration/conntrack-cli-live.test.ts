@@ -1,17 +1,11 @@
 // Live traffic of every protocol that this kernel's sockets speak: both programs hear the same events and list
 // the same table.
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { isAsleep, listeners, ours, real, start } from '../support/conntrackPrograms.ts';
 import { hasCommand, insideNamespace, sh, skipFile } from '../support/namespace.ts';
 import { until } from '../support/waiting.ts';
-
-const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
-const ours = [process.execPath, '--import', 'tsx', MAIN, 'conntrack'];
-const real = ['conntrack'];
 
 for (const command of ['conntrack', 'nft', 'ping', 'python3']) {
   if (!hasCommand(command)) skipFile(import.meta.url, `no \`${command}\` command`);
@@ -49,27 +43,6 @@ function makeTraffic(): void {
   sh('python3', '-c', TRAFFIC);
   sh('ping', '-q', '-c', '1', '127.0.0.1');
   sh('ping', '-q', '-c', '1', '::1');
-}
-
-/** How many netfilter sockets of this namespace have joined groups. */
-function listeners(): number {
-  const rows = readFileSync('/proc/net/netlink', 'utf8').split('\n').slice(1);
-  return rows.filter((row) => {
-    const [, protocol, , groups] = row.trim().split(/\s+/);
-    return protocol === '12' && Number.parseInt(groups!, 16) !== 0;
-  }).length;
-}
-
-function start([program, ...args]: readonly string[], ...more: string[]) {
-  const child = spawn(program!, [...args, ...more], { env: { ...process.env, NODE_NO_WARNINGS: '1' } });
-  const written = { out: '', err: '' };
-  child.stdout.on('data', (text) => {
-    written.out += text;
-  });
-  child.stderr.on('data', (text) => {
-    written.err += text;
-  });
-  return { child, written };
 }
 
 await insideNamespace(import.meta.url, () => {
@@ -112,8 +85,6 @@ await insideNamespace(import.meta.url, () => {
         /\[DESTROY\].*9\.9\.9\.9|"destroy".*9\.9\.9\.9|-D .*9\.9\.9\.9/.test(text);
       await until('both have printed the last event', () => pair.every(({ written }) => isDone(written.out)));
       // a signal in the middle of a write makes the real program print the line twice
-      const isAsleep = ({ child }: (typeof pair)[0]) =>
-        /\) S /.test(readFileSync(`/proc/${child.pid}/stat`, 'utf8'));
       await until('the real program waits for events', () => isAsleep(theirs));
       for (const { child } of pair) {
         child.kill('SIGTERM');
@@ -130,8 +101,8 @@ await insideNamespace(import.meta.url, () => {
 
   test('-L lists the same live flows', () => {
     makeTraffic();
-    const listed = (program: readonly string[], ...options: string[]) =>
-      sh(program[0]!, ...program.slice(1), '-L', ...options)
+    const listed = (program: typeof ours, ...options: string[]) =>
+      sh(...program, '-L', ...options)
         // what counts down, and how many hold an entry at this moment
         .replace(/^((?:ipv[46] +\d+ )?[a-z]\w* +\d+ )\d+ /gm, '$1N ')
         .replace(/use=\d+/g, 'use=N')
@@ -144,7 +115,7 @@ await insideNamespace(import.meta.url, () => {
   });
 
   test('-o json is one object a line, with both tuples', () => {
-    const lines = sh(ours[0]!, ...ours.slice(1), '-L', '-o', 'json')
+    const lines = sh(...ours, '-L', '-o', 'json')
       .trim()
       .split('\n');
     assert.ok(lines.length > 3);
@@ -158,12 +129,9 @@ await insideNamespace(import.meta.url, () => {
 
   test('--max and --dry-run leave the table as it is', () => {
     const before = sh('conntrack', '-C');
-    assert.throws(
-      () => sh(ours[0]!, ...ours.slice(1), '-D', '--max', '1'),
-      /--max allows 1: nothing was done/,
-    );
-    sh(ours[0]!, ...ours.slice(1), '-D', '--dry-run');
-    sh(ours[0]!, ...ours.slice(1), '-F', '--dry-run');
+    assert.throws(() => sh(...ours, '-D', '--max', '1'), /--max allows 1: nothing was done/);
+    sh(...ours, '-D', '--dry-run');
+    sh(...ours, '-F', '--dry-run');
     assert.is(sh('conntrack', '-C'), before);
   });
 

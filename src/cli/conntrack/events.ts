@@ -1,57 +1,63 @@
 import { openConntrackEvents } from '../../ctnetlink/events.ts';
-import type { FlowView } from '../../ctnetlink/flowView.ts';
-import { AF } from '../../nfnetlink/constants.ts';
+import type { EventKind, FlowView } from '../../ctnetlink/flowView.ts';
 import type { TransportError } from '../../nfnetlink/errors.ts';
 import { isNetlinkError } from '../errors.ts';
 import type { CommandLine } from './commandLine.ts';
 import { failure, PREFIX } from './exit.ts';
+import { ExpectationLedger } from './expectationLedger.ts';
 import { ExpectationPrinter } from './expectations.ts';
+import { FlowLedger } from './flowLedger.ts';
 import { Printer } from './printer.ts';
 import { programOfPort } from './programOfPort.ts';
 import { selectFlows } from './selection.ts';
 import type { Session } from './session.ts';
+import { Watch } from './watch.ts';
 
-const OVERRUN =
-  'WARNING: We have hit ENOBUFS! We are losing events.\n' +
-  'This message means that the current netlink socket buffer size is too small.\n' +
-  'Please, check --buffer-size in conntrack(8) manpage.\n';
+const everyKind: readonly EventKind[] = ['new', 'update', 'destroy'];
 
 /** -E: prints flow events until a signal ends it. */
 export async function watchFlows(line: CommandLine, session: Session): Promise<void> {
   const { output } = session;
-  const { matches } = selectFlows(line, session.features);
+  const selection = selectFlows(line, session.features);
   const printer = new Printer(line, output, { kernelTimestamp: true, labels: true, isDocument: true });
-  const flush = flushSoon(session);
-  let shown = 0;
+  const kinds = line.options.has('e') ? line.eventKinds : everyKind;
   const isJson = line.output.has('json');
-  const print = (view: FlowView, kind: FlowView['kind']) => {
-    const { portId } = view;
+  let shown = 0;
+  const print = (view: FlowView, kind: EventKind, portId = 0) => {
     const program = portId === 0 ? undefined : programOfPort(portId);
     const note = portId === 0 || isJson ? undefined : userspaceNote(portId, program);
     printer.print(view, { kind, portId, program }, note);
     shown++;
-    flush();
   };
+  const ledger = new FlowLedger({ selection, kinds, print });
+  const { told } = ledger;
+  // who hears of no ends keeps flows that are gone: a comparison makes room, once it is needed
+  let mayMakeRoom = !kinds.includes('destroy');
+  const watch = new Watch(session, line, ledger, {
+    describe: () => {
+      mayMakeRoom &&= !told.isFull;
+      return { ...ledger.counts, ...(told.unremembered > 0 && { unremembered: told.unremembered }) };
+    },
+  });
   const events = await listening(session, {
-    ...(line.options.has('e') && { kinds: line.eventKinds }),
+    kinds,
     ...(line.bufferSize !== undefined && { receiveBuffer: line.bufferSize }),
     onView(view) {
-      if ((line.family === AF.UNSPEC || view.family === line.family) && matches(view)) print(view, view.kind);
+      watch.took();
+      const { kind } = view;
+      const isMeant = selection.matches(view);
+      // whoever was told of and has come to be no concern of the reader ends unheard
+      if (!isMeant && kind !== 'destroy') return;
+      if (told.take(view) && isMeant) print(view, kind, view.portId);
+      if (mayMakeRoom && told.isFull) watch.heal();
     },
-    onOverrun() {
-      if (isJson) output.line(JSON.stringify({ event: 'overrun', time: new Date().toISOString() }));
-      session.tell(OVERRUN);
-    },
+    onOverrun: () => watch.overrun(),
   });
   if (line.bufferSize !== undefined) {
     const granted = events.subscription.receiveBufferSize;
     session.tell(`NOTICE: Netlink socket buffer size has been set to ${granted} bytes.\n`);
   }
-  try {
-    await untilSignal();
-  } finally {
-    await events.close();
-  }
+  await watch.run(events);
   printer.endDocument('conntrack');
   session.tell(`${PREFIX}${shown} flow events have been shown.\n`);
 }
@@ -59,21 +65,20 @@ export async function watchFlows(line: CommandLine, session: Session): Promise<v
 /** -E expect. */
 export async function watchExpectations(line: CommandLine, session: Session): Promise<void> {
   const printer = new ExpectationPrinter(line, session);
-  const flush = flushSoon(session);
   let shown = 0;
+  const ledger = new ExpectationLedger((expectation, kind) => {
+    printer.print(expectation, kind);
+    shown++;
+  });
+  const watch = new Watch(session, line, ledger, { describe: () => ledger.counts });
   const events = await listening(session, {
     onExpectation({ kind, expectation }) {
-      printer.print(expectation, kind);
-      shown++;
-      flush();
+      watch.took();
+      if (ledger.take(expectation, kind)) ledger.print(expectation, kind);
     },
-    onOverrun: () => session.tell(OVERRUN),
+    onOverrun: () => watch.overrun(),
   });
-  try {
-    await untilSignal();
-  } finally {
-    await events.close();
-  }
+  await watch.run(events);
   printer.endDocument();
   session.tell(`${PREFIX}${shown} expectation events have been shown.\n`);
 }
@@ -92,27 +97,4 @@ async function listening(session: Session, options: Parameters<typeof openConntr
 function userspaceNote(portId: number, program: string | undefined): string {
   const name = program === undefined ? '' : ` progname=${program}`;
   return ` [USERSPACE] portid=${portId}${name}`;
-}
-
-/** Writes what was printed once the events that are here have been: not each by itself, and not late. */
-function flushSoon(session: Session): () => void {
-  let isDue = false;
-  return () => {
-    if (isDue) return;
-    isDue = true;
-    setImmediate(() => {
-      isDue = false;
-      session.output.flush();
-    });
-  };
-}
-
-function untilSignal(): Promise<void> {
-  return new Promise((resolve) => {
-    const end = () => {
-      process.off('SIGINT', end).off('SIGTERM', end);
-      resolve();
-    };
-    process.on('SIGINT', end).on('SIGTERM', end);
-  });
 }
