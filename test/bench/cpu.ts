@@ -35,6 +35,15 @@ function statFields(pid: number): number[] {
 
 /** Resident memory, in MB. */
 export function rssMb(pid: number): number {
-  const kb = /^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1];
+  return statusMb(pid, 'VmRSS');
+}
+
+/** The most that it was, since its start or since 5 was written to /proc/PID/clear_refs. */
+export function peakRssMb(pid: number): number {
+  return statusMb(pid, 'VmHWM');
+}
+
+function statusMb(pid: number, field: string): number {
+  const kb = new RegExp(`^${field}:\\s+(\\d+)`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1];
   return Number(kb) / 1024;
 }

@@ -17,6 +17,7 @@ import { events } from './events.ts';
 import { ipsetCli } from './ipsetCli.ts';
 import { moderation } from './moderation.ts';
 import { formatTable } from './report.ts';
+import { reportMemory } from './reportMemory.ts';
 import { median, passes, ratioOf } from './samples.ts';
 import { sets } from './sets.ts';
 import { shellPipeline } from './shellPipeline.ts';
@@ -36,6 +37,7 @@ const benchmarks: readonly Benchmark[] = [
   daemonSweep,
   daemonMemory,
   daemonStart,
+  reportMemory,
   shellPipeline,
 ];
 
