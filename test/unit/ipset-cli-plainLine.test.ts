@@ -9,7 +9,7 @@ import { splitLine } from '../../src/cli/ipset/line.ts';
 import { NetworkDatabase } from '../../src/cli/ipset/netdb.ts';
 import { PlainLine } from '../../src/cli/ipset/plainLine.ts';
 import { Report } from '../../src/cli/ipset/report.ts';
-import { typeGrammars } from '../../src/cli/ipset/typeGrammar.ts';
+import { typeGrammars } from '../../src/cli/ipset/typeTable.ts';
 import { IPSET_CMD } from '../../src/ipset/constants.ts';
 import { ElementBatch } from '../../src/ipset/elementBatch.ts';
 import { setTypeOf } from '../../src/ipset/setType.ts';

@@ -11,7 +11,7 @@ import { parseNumber, parseSmall } from '../../src/cli/ipset/numbers.ts';
 import { Report } from '../../src/cli/ipset/report.ts';
 import { findRange, findSeparator } from '../../src/cli/ipset/separators.ts';
 import { compareElements } from '../../src/cli/ipset/sortOrder.ts';
-import { typeGrammars } from '../../src/cli/ipset/typeGrammar.ts';
+import { typeGrammars } from '../../src/cli/ipset/typeTable.ts';
 import { setTypes } from '../../src/ipset/setType.ts';
 
 test('commands by their beginnings', () => {

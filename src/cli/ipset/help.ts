@@ -3,7 +3,8 @@ import { commands, options } from './commands.ts';
 import { IPSET_VERSION } from './console.ts';
 import { typeExamples } from './examples.ts';
 import { keywords } from './keywords.ts';
-import { type CommandGrammar, type TypeGrammar, typeGrammars } from './typeGrammar.ts';
+import type { CommandGrammar, TypeGrammar } from './typeGrammar.ts';
+import { typeGrammars } from './typeTable.ts';
 
 /** `help`: the commands and options, and the set types. */
 export function helpText(scope: 'commands' | 'all'): string {

@@ -6,7 +6,8 @@ import { type KernelError, openConnection, type Requester } from '../../nfnetlin
 import { isNetlinkError } from '../errors.ts';
 import { kernelErrorText } from './errorText.ts';
 import type { KnownType } from './knownType.ts';
-import { findGrammar, type TypeGrammar } from './typeGrammar.ts';
+import type { TypeGrammar } from './typeGrammar.ts';
+import { findGrammar } from './typeTable.ts';
 
 /** A whole /8 of hosts may take the kernel a while. */
 const PATIENCE = 3_600_000;

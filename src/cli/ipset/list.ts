@@ -51,6 +51,11 @@ export async function writeFile(path: string, work: (output: Output) => Promise<
   await written;
 }
 
+/** Whether a file could not be opened, which `writeFile` and reading a file say by this. */
+export function isOpenFailure(error: unknown): boolean {
+  return error instanceof Error && (error as NodeJS.ErrnoException).syscall === 'open';
+}
+
 /** Prints sets as the kernel delivers them, so that memory does not grow with them. */
 export async function list(request: ListRequest, context: ListContext, output: Output): Promise<void> {
   const { session, settings, hosts } = context;

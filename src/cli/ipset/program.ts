@@ -1,30 +1,25 @@
 import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
-import { IPSET_CMD, IPSET_ERR } from '../../ipset/constants.ts';
-import type { KernelError } from '../../nfnetlink/index.ts';
-import { isNetlinkError } from '../errors.ts';
+import { IPSET_CMD } from '../../ipset/constants.ts';
 import type { Io } from '../io.ts';
 import { Output } from '../output.ts';
 import { byteLines, lineEnd } from './byteLines.ts';
 import { COMMAND } from './commands.ts';
 import { Console, IPSET_VERSION } from './console.ts';
-import type { Draft } from './draft.ts';
-import { draftElementText } from './draftText.ts';
-import { kernelErrorText } from './errorText.ts';
 import { Finish, IPSET_EXIT, Pending } from './finish.ts';
 import { Gathering } from './gathering.ts';
 import { Hosts } from './hosts.ts';
-import { type CachedSet, describeFailure, Kernel, type OpenRequester } from './kernel.ts';
+import { Kernel, type OpenRequester } from './kernel.ts';
+import { KernelCommands } from './kernelCommands.ts';
 import { LONGEST_LINE, type SplitLine, splitLine } from './line.ts';
-import { list, writeFile } from './list.ts';
+import { isOpenFailure } from './list.ts';
 import { NetworkDatabase } from './netdb.ts';
-import { type ParserContext, parseCommand, type ReadCommand } from './parser.ts';
+import { parseCommand, type ReadCommand } from './parser.ts';
+import type { ParserContext } from './parserContext.ts';
 import { PlainLine } from './plainLine.ts';
 import type { Reading } from './reading.ts';
 import { Report } from './report.ts';
-import { requestMessage } from './requestMessage.ts';
 import { Settings } from './settings.ts';
-import { systemErrorText } from './systemErrorText.ts';
 
 // a mark of byte order is a character like any other
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
@@ -37,9 +32,8 @@ export class Program {
   });
   readonly #console: Console;
   readonly #settings = new Settings();
-  readonly #output: Output;
+  readonly #commands: KernelCommands;
   readonly #kernel: Kernel;
-  readonly #sets = new Map<string, CachedSet>();
   readonly #gathering: Gathering;
   readonly #plain = new PlainLine();
   readonly #reading: Reading;
@@ -47,7 +41,6 @@ export class Program {
 
   constructor(io: Io, open?: OpenRequester) {
     this.#io = io;
-    this.#output = new Output(io.stdout);
     this.#console = new Console(io, this.#report);
     this.#kernel = new Kernel(open);
     this.#gathering = new Gathering({ kernel: this.#kernel, report: this.#report, console: this.#console });
@@ -63,8 +56,9 @@ export class Program {
       settings: this.#settings,
       console: this.#console,
       kernel: this.#kernel,
-      sets: this.#sets,
+      sets: new Map(),
     };
+    this.#commands = new KernelCommands(this.#context, new Output(io.stdout));
   }
 
   /** Runs to the end and returns the exit code. */
@@ -138,7 +132,7 @@ export class Program {
     await this.#gathering.commit();
     this.#report.line = line;
     const { draft } = this.#reading;
-    if (await this.#ask(command, draft)) this.#remember(command, draft);
+    await this.#commands.perform(command, draft);
     this.#reading.draft = {};
     if (this.#report.severity > 0) this.#console.failWithReport();
   }
@@ -161,74 +155,6 @@ export class Program {
       this.#console.failWithReport();
     }
     if (!this.#console.isInteractive) throw new Finish(IPSET_EXIT.DONE);
-  }
-
-  /** Asks the kernel to do what the draft says. @returns whether it did; else the report says why not */
-  async #ask(command: number, draft: Draft): Promise<boolean> {
-    if (command === IPSET_CMD.LIST || command === IPSET_CMD.SAVE) return this.#list(command, draft);
-    if (needsSet.has(command) && draft.setName === undefined) {
-      return this.#report.error(`Invalid ${commandWord(command)} command: missing setname`);
-    }
-    try {
-      const session = await this.#kernel.session();
-      const protocol = await session.protocol();
-      const options = { protocol, exist: this.#settings.isExist, line: this.#report.line };
-      await session.requester.acknowledge(requestMessage(command, draft, options));
-    } catch (error) {
-      if (command === IPSET_CMD.TEST && errnoOf(error) === IPSET_ERR.EXIST) {
-        const text = `${draftElementText(draft, this.#reading.database)} is NOT in set ${draft.setName}.`;
-        if (this.#settings.isQuiet) this.#report.error('Internal protocol error');
-        else this.#report.notice(text);
-        return false;
-      }
-      this.#reportFailure(error, command, draft);
-      return false;
-    }
-    if (command === IPSET_CMD.TEST && !this.#settings.isQuiet) {
-      const element = draftElementText(draft, this.#reading.database);
-      this.#report.warning(`${element} is in set ${draft.setName}.`);
-    }
-    return true;
-  }
-
-  #reportFailure(error: unknown, command: number, draft: Draft): void {
-    const errno = errnoOf(error);
-    const method = draft.type?.type.method;
-    this.#report.error(
-      errno === undefined ? describeFailure(error, command) : kernelErrorText(errno, command, method),
-    );
-  }
-
-  /** Keeps what is known of sets in step with a command that was done. */
-  #remember(command: number, { setName, setName2, type, family }: Draft): void {
-    if (command === IPSET_CMD.CREATE) this.#sets.set(setName!, { type: type!, family: family ?? 0 });
-    else if (command === IPSET_CMD.DESTROY && setName === undefined) this.#sets.clear();
-    else if (command === IPSET_CMD.DESTROY) this.#sets.delete(setName!);
-    else if (command === IPSET_CMD.RENAME || command === IPSET_CMD.SWAP) {
-      this.#sets.delete(setName!);
-      this.#sets.delete(setName2!);
-    }
-  }
-
-  async #list(command: typeof IPSET_CMD.LIST | typeof IPSET_CMD.SAVE, draft: Draft): Promise<boolean> {
-    const { settings, hosts, database } = { settings: this.#settings, ...this.#reading };
-    settings.output ??= command === IPSET_CMD.LIST ? 'plain' : 'save';
-    this.#console.flush();
-    const request = { command, setName: draft.setName, mode: settings.output };
-    const print = async (output: Output) => {
-      const session = await this.#kernel.session();
-      await list(request, { session, settings, hosts, database }, output);
-    };
-    try {
-      if (settings.file === undefined) await print(this.#output);
-      else await writeFile(settings.file, print);
-      return true;
-    } catch (error) {
-      this.#output.discard();
-      if (isOpenFailure(error)) this.#report.error(openFailure(settings.file!, 'writing', error));
-      else this.#reportFailure(error, command, draft);
-      return false;
-    }
   }
 
   async #restore(): Promise<void> {
@@ -299,30 +225,4 @@ export class Program {
     }
     throw new Finish(IPSET_EXIT.DONE);
   }
-}
-
-const needsSet = new Set<number>([IPSET_CMD.CREATE, IPSET_CMD.ADD, IPSET_CMD.DEL, IPSET_CMD.TEST]);
-
-function commandWord(command: number): string {
-  return command === IPSET_CMD.CREATE
-    ? 'create'
-    : command === IPSET_CMD.ADD
-      ? 'add'
-      : command === IPSET_CMD.DEL
-        ? 'del'
-        : 'test';
-}
-
-function errnoOf(error: unknown): number | undefined {
-  return isNetlinkError(error) && error.kind === 'kernel' ? (error as KernelError).errno : undefined;
-}
-
-function isOpenFailure(error: unknown): boolean {
-  return error instanceof Error && (error as NodeJS.ErrnoException).syscall === 'open';
-}
-
-function openFailure(file: string, purpose: string, error: unknown): string {
-  const { errno } = error as NodeJS.ErrnoException;
-  if (errno === undefined) throw error;
-  return `Cannot open ${file} for ${purpose}: ${systemErrorText(-errno)}`;
 }

@@ -6,7 +6,7 @@ import { AF, ATTRIBUTES_AT, align4, DecodeError, payloadEnd, typeOf } from '../.
 import { hexadecimal } from './elementText.ts';
 import { type KeywordName, keywords } from './keywords.ts';
 import type { KnownType } from './knownType.ts';
-import { findGrammar } from './typeGrammar.ts';
+import { findGrammar } from './typeTable.ts';
 
 /** What one message of a listing holds. */
 export interface ListedMessage {
