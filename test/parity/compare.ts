@@ -1,4 +1,4 @@
-import type { Outcome, ParityCase, ParityTool } from './tool.ts';
+import type { Outcome, ParityCase, ParityTool, Step } from './tool.ts';
 import { excerpt, Twin } from './twins.ts';
 
 /** What a run over the table found. */
@@ -21,11 +21,15 @@ export async function compare(tool: ParityTool, cases: readonly ParityCase[]): P
   const failures: string[] = [];
   const intended = new Map<string, number>();
   let same = 0;
-  let seededAt = Number.NEGATIVE_INFINITY;
+  /** What both namespaces hold; undefined once a case may have changed it. */
+  let seeded: readonly Step[] | undefined;
+  let seededAt = 0;
   try {
     for (const each of cases) {
-      if (Date.now() - seededAt > SEED_LIFE) {
-        await Promise.all([seed(tool, real), seed(tool, ours)]);
+      const wanted = each.seed ?? tool.seed;
+      if (!each.continues && (seeded !== wanted || Date.now() - seededAt > SEED_LIFE)) {
+        await Promise.all([seed(tool, wanted, real), seed(tool, wanted, ours)]);
+        seeded = wanted;
         seededAt = Date.now();
       }
       const mayChange = tool.mayChange(each);
@@ -33,7 +37,7 @@ export async function compare(tool: ParityTool, cases: readonly ParityCase[]): P
         observe(tool, each, real, 'real', mayChange),
         observe(tool, each, ours, 'ours', mayChange),
       ]);
-      if (mayChange) seededAt = Number.NEGATIVE_INFINITY;
+      if (mayChange) seeded = undefined;
       const difference = differenceOf(theirs, mine);
       if (difference === undefined) {
         same++;
@@ -48,9 +52,9 @@ export async function compare(tool: ParityTool, cases: readonly ParityCase[]): P
   return { cases: cases.length, same, intended, failures };
 }
 
-async function seed(tool: ParityTool, twin: Twin): Promise<void> {
-  for (const step of tool.seed) {
-    const { status, stderr } = await twin.run('real', tool.name, step);
+async function seed({ name }: ParityTool, steps: readonly Step[], twin: Twin): Promise<void> {
+  for (const step of steps) {
+    const { status, stderr } = await twin.run('real', name, step);
     if (status !== 0) throw new Error(`seed ${step.args.join(' ')}: exit ${status}: ${stderr}`);
   }
 }

@@ -4,6 +4,10 @@ export interface ParityCase {
   readonly input?: string;
   /** Id of the intended difference that this line shows; the runner demands that it does differ. */
   readonly differs?: string;
+  /** Steps that bring a namespace to where this case begins, in place of the tool's own. */
+  readonly seed?: readonly Step[];
+  /** Begins where the case before it ended, whatever that did. */
+  readonly continues?: boolean;
 }
 
 /** What one program did. */
@@ -33,4 +37,17 @@ export interface ParityTool {
   normalise(text: string, stream: 'stdout' | 'stderr' | 'state'): string;
   /** Everything, hand-written and generated; the same in every run. */
   cases(): ParityCase[];
+}
+
+/** Cases that are wanted, each with those that go on from it. `index` does not count these. */
+export function sampleOf(
+  cases: readonly ParityCase[],
+  isWanted: (first: ParityCase, index: number) => boolean,
+): ParityCase[] {
+  let index = -1;
+  let isTaken = false;
+  return cases.filter((each) => {
+    if (!each.continues) isTaken = isWanted(each, ++index);
+    return isTaken;
+  });
 }

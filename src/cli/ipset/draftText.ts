@@ -34,13 +34,12 @@ function partText(
       // and calls every neighbour one that comes before
       return draft.nameReference === undefined ? draft.name : `${draft.name} after ${draft.nameReference}`;
     default:
-      return isSecond
-        ? extent(draft.ip2, draft.cidr2, draft.ip2To)
-        : extent(draft.ip, draft.cidr, draft.ipTo);
+      // of a range in the second place ipset(8) prints the beginning alone
+      return isSecond ? extent(draft.ip2, draft.cidr2) : extent(draft.ip, draft.cidr, draft.ipTo);
   }
 }
 
-function extent(ip: Draft['ip'], cidr: number | undefined, to: Draft['ipTo']): string {
+function extent(ip: Draft['ip'], cidr: number | undefined, to?: Draft['ipTo']): string {
   const bytes = ip as Uint8Array;
   const suffix = cidr === undefined || cidr === bytes.length * 8 ? '' : `/${cidr}`;
   const from = `${formatAddress(bytes)}${suffix}`;

@@ -189,7 +189,7 @@ const table: readonly TypeGrammar[] = [
     test: [nomatch],
     needs: 'ip protocol port ip2',
     allows: 'ipTo portTo cidr2 ip2To',
-    testAllows: 'cidr2',
+    testAllows: 'cidr2 ip2To',
     usage: 'IP,[PROTO:]PORT,IP[/CIDR]',
     where: `${manyIps}${cidr}${many}in the first IP component is supported for IPv4.${manyPorts}`,
     revisions: scopedHistory,
