@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 const require = createRequire(import.meta.url);
 
 /** Modules of Node that take a millisecond and half a megabyte and more. */
-const builtins = ['node:child_process', 'node:perf_hooks', 'node:worker_threads'];
+const builtins = ['node:child_process', 'node:module', 'node:perf_hooks', 'node:worker_threads'];
 /** Packages, each of which becomes a part of its own. */
 const packages = ['ip-address'];
 

@@ -90,6 +90,28 @@ export function transportContract(
     deleteFlows(source, 0, 1);
   });
 
+  test('what other sockets send and are sent meanwhile leaves a batch as it is', async () => {
+    const { source, listener } = await pair();
+    const other = await make();
+    let answers = 0;
+    other.onBatch(({ count }) => {
+      answers += count;
+    });
+    const seen: number[] = [];
+    listener.onBatch(({ buffer, bounds, count }) => {
+      for (let i = 0; i < 10; i++) other.send(bare);
+      for (let i = 0; i < count; i++) seen.push(flowNumber(buffer, bounds[2 * i]!));
+    });
+    createFlows(source, 0, 100);
+    await until('100 NEW events', () => seen.length === 100);
+    assert.equal(
+      seen,
+      Array.from({ length: 100 }, (_, i) => i),
+    );
+    await until('the other answers', () => answers >= 10);
+    deleteFlows(source, 0, 100);
+  });
+
   test('an overrun while JavaScript is blocked is told once, and reading goes on', async () => {
     const { source, listener } = await pair({ receiveBuffer: 65536 });
     const overruns: OverrunError[] = [];

@@ -18,12 +18,10 @@ import { ReceiveSlots } from '../../src/nfnetlink/transport/receiveSlots.ts';
 import { socketError, socketErrorFrom } from '../../src/nfnetlink/transport/socketError.ts';
 
 /** The only part of node:ffi that the slots need: an address, here 0x10000. */
-const fakeFfi = { getRawPointer: () => 0x10000n } as unknown as Parameters<typeof slotsOf>[0];
-const slotsOf = (ffi: ConstructorParameters<typeof ReceiveSlots>[0], size: number) =>
-  new ReceiveSlots(ffi, size);
+const fakeFfi = { getRawPointer: () => 0x10000n } as unknown as Parameters<typeof ReceiveSlots.of>[0];
 
 test('slots: headers point at iovecs, iovecs at slots of their size', () => {
-  const slots = slotsOf(fakeFfi, 100);
+  const slots = ReceiveSlots.of(fakeFfi, 100);
   assert.is(slots.slotSize, 112, 'rounded up, so that what follows is aligned');
   assert.is(slots.buffer.length, 64 * 112);
   assert.is(slots.buffer.byteOffset, 0);
@@ -39,7 +37,7 @@ test('slots: headers point at iovecs, iovecs at slots of their size', () => {
 });
 
 test('slots: bounds follow the lengths, truncated datagrams are left out', () => {
-  const slots = slotsOf(fakeFfi, 4096);
+  const slots = ReceiveSlots.of(fakeFfi, 4096);
   const view = new DataView(slots.buffer.buffer, Number(slots.headers - 0x10000n));
   const received = (i: number, length: number, flags = 0) => {
     view.setUint32(i * 64 + 48, flags, true);
@@ -54,6 +52,12 @@ test('slots: bounds follow the lengths, truncated datagrams are left out', () =>
   assert.is(slots.bytes, 56);
   assert.is(slots.accept(1), 1);
   assert.is(slots.truncated, 0);
+});
+
+test('slots of one size are shared, as long as somebody uses them', () => {
+  const slots = ReceiveSlots.of(fakeFfi, 200);
+  assert.is(ReceiveSlots.of(fakeFfi, 193), slots);
+  assert.is.not(ReceiveSlots.of(fakeFfi, 209), slots);
 });
 
 test('what a callback throws comes back as an uncaught exception of its own', async () => {

@@ -1,12 +1,12 @@
 import { constants } from 'node:os';
-import { ClosedError, type NetlinkError, OverrunError, TransportError } from '../errors.ts';
-import type { Batch, Transport, TransportOptions } from '../transport.ts';
-import { Callbacks } from './callbacks.ts';
+import { OverrunError, TransportError } from '../errors.ts';
+import type { Transport, TransportOptions } from '../transport.ts';
 import { type FfiLibrary, ffiLibrary } from './ffiLibrary.ts';
 import { FfiSocket } from './ffiSocket.ts';
 import { ReceiveSlots, slotCount } from './receiveSlots.ts';
 import { MSG, NETLINK_NETFILTER } from './socketConstants.ts';
 import { socketError } from './socketError.ts';
+import { SocketTransport } from './socketTransport.ts';
 
 const { EAGAIN, EINTR, ENOBUFS } = constants.errno;
 const UV_READABLE = 1; // uv.h: enum uv_poll_event
@@ -33,28 +33,24 @@ function closeAllAtExit(): void {
  * A netlink socket made and read by libc's own calls through node:ffi, woken by libuv's uv_poll on Node's
  * loop.
  */
-class FfiTransport implements Transport {
+class FfiTransport extends SocketTransport {
   readonly kind = 'ffi';
   readonly portId: number;
   receiveBufferSize: number;
-  truncated = 0;
   readonly #system: FfiLibrary;
   readonly #socket: FfiSocket;
   readonly #slots: ReceiveSlots;
   readonly #batch: { readonly buffer: Uint8Array; readonly bounds: Uint32Array; count: number };
-  readonly #callbacks = new Callbacks();
   /** The uv_poll_t. */
   readonly #poll: ArrayBuffer;
   readonly #pollAddress: bigint;
   readonly #onPoll: bigint;
   #onClosed = 0n;
-  #started = false;
-  #polling = false;
-  #paused = false;
   #microtasksAwaited = false;
-  #closing: Promise<void> | undefined;
+  #isAbandoned = false;
 
   constructor(system: FfiLibrary, options: TransportOptions) {
+    super();
     this.#system = system;
     this.#socket = new FfiSocket(system, options.protocol ?? NETLINK_NETFILTER);
     try {
@@ -63,7 +59,7 @@ class FfiTransport implements Transport {
       this.#socket.wantExtendedAcks();
       this.portId = this.#socket.bind();
       for (const group of options.groups ?? []) this.#socket.join(group);
-      this.#slots = new ReceiveSlots(system.ffi, options.slotSize ?? defaultSlotSize);
+      this.#slots = ReceiveSlots.of(system.ffi, options.slotSize ?? defaultSlotSize);
       this.#batch = { buffer: this.#slots.buffer, bounds: this.#slots.bounds, count: 0 };
       this.#poll = new ArrayBuffer(system.pollSize);
       this.#pollAddress = system.ffi.getRawPointer(this.#poll);
@@ -80,31 +76,17 @@ class FfiTransport implements Transport {
   }
 
   send(datagram: Uint8Array): void {
-    if (this.#closing) throw new ClosedError();
+    this.mustBeOpen();
     this.#socket.send(datagram);
   }
 
-  onBatch(callback: (batch: Batch) => void): void {
-    this.#callbacks.batch = callback;
-    this.#started = true;
-    this.#follow();
-  }
-
-  onOverrun(callback: (error: OverrunError) => void): void {
-    this.#callbacks.overrun = callback;
-  }
-
-  onError(callback: (error: NetlinkError) => void): void {
-    this.#callbacks.error = callback;
-  }
-
   joinGroup(group: number): void {
-    if (this.#closing) throw new ClosedError();
+    this.mustBeOpen();
     this.#socket.join(group);
   }
 
   growReceiveBuffer(bytes: number): number {
-    if (this.#closing) throw new ClosedError();
+    this.mustBeOpen();
     if (2 * bytes > this.receiveBufferSize) {
       this.#socket.setReceiveBuffer(bytes);
       this.receiveBufferSize = this.#socket.receiveBuffer();
@@ -112,27 +94,27 @@ class FfiTransport implements Transport {
     return this.receiveBufferSize;
   }
 
-  pause(): void {
-    this.#paused = true;
-    this.#follow();
-  }
-
-  resume(): void {
-    this.#paused = false;
-    this.#follow();
-  }
-
   ref(): void {
-    if (!this.#closing) this.#system.c.uv_ref(this.#pollAddress);
+    if (!this.isClosed) this.#system.c.uv_ref(this.#pollAddress);
   }
 
   unref(): void {
-    if (!this.#closing) this.#system.c.uv_unref(this.#pollAddress);
+    if (!this.isClosed) this.#system.c.uv_unref(this.#pollAddress);
   }
 
-  close(): Promise<void> {
-    this.#closing ??= new Promise((resolve) => {
-      const { c, lib } = this.#system;
+  protected startReading(): void {
+    const status = this.#system.c.uv_poll_start(this.#pollAddress, UV_READABLE, this.#onPoll);
+    if (status < 0) throw socketError('uv_poll_start', -status);
+  }
+
+  protected stopReading(): void {
+    this.#system.c.uv_poll_stop(this.#pollAddress);
+  }
+
+  protected release(): Promise<void> {
+    const { c, lib } = this.#system;
+    const closed = new Promise<void>((resolve) => {
+      if (this.#isAbandoned) return resolve();
       this.#onClosed = lib.registerCallback(closeSignature, () => {
         // a callback must not be unregistered while it runs
         setImmediate(() => {
@@ -142,20 +124,16 @@ class FfiTransport implements Transport {
           resolve();
         });
       });
-      this.#stopPoll();
-      c.uv_close(this.#pollAddress, this.#onClosed);
-      this.#socket.close();
     });
-    return this.#closing;
+    c.uv_close(this.#pollAddress, this.#onClosed); // which stops the poll
+    this.#socket.close();
+    return closed;
   }
 
   /** Closes while the environment goes away: nothing will run any more to hear that it is done. */
   abandon(): void {
-    if (this.#closing) return;
-    this.#closing = Promise.resolve();
-    this.#stopPoll();
-    this.#system.c.uv_close(this.#pollAddress, 0n);
-    this.#socket.close();
+    this.#isAbandoned = true;
+    void this.close();
   }
 
   #forget(): void {
@@ -163,36 +141,16 @@ class FfiTransport implements Transport {
     if (live.size === 0) process.off('exit', closeAllAtExit);
   }
 
-  /** Starts or stops the poll as the state asks. */
-  #follow(): void {
-    if (this.#closing) return;
-    if (!this.#started || this.#paused) this.#stopPoll();
-    else this.#startPoll();
-  }
-
-  #stopPoll(): void {
-    if (!this.#polling) return;
-    this.#polling = false;
-    this.#system.c.uv_poll_stop(this.#pollAddress);
-  }
-
-  #startPoll(): void {
-    if (this.#polling) return;
-    const status = this.#system.c.uv_poll_start(this.#pollAddress, UV_READABLE, this.#onPoll);
-    if (status < 0) this.#fail(socketError('uv_poll_start', -status));
-    else this.#polling = true;
-  }
-
   /** libuv's callback: it must not throw. */
   #wake(status: number): void {
     try {
       // on POLLERR (an overrun) libuv has stopped the poll; what the error is, recvmmsg says
-      if (status < 0) this.#polling = false;
+      if (status < 0) this.readingStopped();
       this.#drain();
-      this.#follow();
+      this.follow();
       this.#runMicrotasks();
     } catch (error) {
-      this.#fail(new TransportError('recvmmsg', 'EIO', 'a failure inside this library', { cause: error }));
+      this.fail(new TransportError('recvmmsg', 'EIO', 'a failure inside this library', { cause: error }));
     }
   }
 
@@ -204,28 +162,28 @@ class FfiTransport implements Transport {
       const count = this.#slots.accept(received);
       bytes += this.#slots.bytes;
       this.#tellTruncated(this.#slots.truncated);
-      if (count > 0 && !this.#closing) {
+      if (count > 0 && !this.isClosed) {
         this.#batch.count = count;
-        this.#callbacks.tellBatch(this.#batch);
+        this.callbacks.tellBatch(this.#batch);
       }
-      if (received < slotCount || this.#paused || this.#closing) return;
+      if (received < slotCount || this.isPaused || this.isClosed) return;
     }
   }
 
   /** How many datagrams came; 0 when there are none (now, or ever again). */
   #receive(): number {
     const { c, errno } = this.#system;
-    while (!this.#closing) {
+    while (!this.isClosed) {
       const received = c.recvmmsg(this.#socket.fd, this.#slots.headers, slotCount, MSG.DONTWAIT, 0n);
       if (received >= 0) return received;
       const code = errno();
       if (code === EAGAIN) return 0;
       if (code === ENOBUFS) {
         // the error is taken off the socket by reading it; the datagrams from before it are still there
-        this.#callbacks.tellOverrun(new OverrunError());
-        if (this.#paused) return 0;
+        this.callbacks.tellOverrun(new OverrunError());
+        if (this.isPaused) return 0;
       } else if (code !== EINTR) {
-        this.#fail(socketError('recvmmsg', code));
+        this.fail(socketError('recvmmsg', code));
       }
     }
     return 0;
@@ -235,7 +193,7 @@ class FfiTransport implements Transport {
     if (datagrams === 0) return;
     this.truncated += datagrams;
     const { slotSize } = this.#slots;
-    this.#callbacks.tellOverrun(
+    this.callbacks.tellOverrun(
       new OverrunError(`${datagrams} datagrams were longer than ${slotSize} bytes (slotSize) and are lost`),
     );
   }
@@ -247,12 +205,6 @@ class FfiTransport implements Transport {
     setImmediate(() => {
       this.#microtasksAwaited = false;
     });
-  }
-
-  #fail(error: TransportError): void {
-    if (this.#closing) return;
-    this.close();
-    this.#callbacks.tellError(error);
   }
 }
 

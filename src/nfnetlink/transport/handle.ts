@@ -1,10 +1,10 @@
 import { closeSync, readFileSync } from 'node:fs';
 import { constants } from 'node:os';
-import { ClosedError, type NetlinkError, OverrunError, TransportError } from '../errors.ts';
-import type { Batch, Transport, TransportOptions } from '../transport.ts';
-import { Callbacks } from './callbacks.ts';
+import { OverrunError, TransportError } from '../errors.ts';
+import type { Transport, TransportOptions } from '../transport.ts';
 import { listedSocket, socketInode } from './procNetlink.ts';
 import { socketError } from './socketError.ts';
+import { SocketTransport } from './socketTransport.ts';
 import { type SendRequest, type UdpHandle, type UdpWrap, udpWrap } from './udpWrap.ts';
 
 /** A netlink socket that something else has made, and how it joins groups. */
@@ -37,15 +37,13 @@ function receiveBufferLimit(): number {
 }
 
 /** A netlink socket on Node's own UDP handle. libuv reads at most 32 datagrams a wake-up, one at a time. */
-class HandleTransport implements Transport {
+class HandleTransport extends SocketTransport {
   readonly kind = 'handle';
   readonly portId: number;
   receiveBufferSize: number;
-  truncated = 0;
   readonly #descriptor: NetlinkDescriptor;
   readonly #wrap: UdpWrap;
   readonly #handle: UdpHandle;
-  readonly #callbacks = new Callbacks();
   readonly #batch: { buffer: Uint8Array; readonly count: number; readonly bounds: Uint32Array } = {
     buffer: new Uint8Array(0),
     count: 1,
@@ -53,12 +51,9 @@ class HandleTransport implements Transport {
   };
   #request: SendRequest;
   #sendBuffer = new Uint8Array(4096);
-  #started = false;
-  #reading = false;
-  #paused = false;
-  #closing: Promise<void> | undefined;
 
   constructor(wrap: UdpWrap, descriptor: NetlinkDescriptor, options: TransportOptions) {
+    super();
     this.#wrap = wrap;
     this.#descriptor = descriptor;
     this.#request = this.#newRequest();
@@ -85,7 +80,7 @@ class HandleTransport implements Transport {
   }
 
   send(datagram: Uint8Array): void {
-    if (this.#closing) throw new ClosedError();
+    this.mustBeOpen();
     const { length } = datagram;
     if (length > this.#sendBuffer.length) this.#sendBuffer = new Uint8Array(2 * length);
     this.#sendBuffer.set(datagram);
@@ -99,27 +94,13 @@ class HandleTransport implements Transport {
     this.#sendBuffer = new Uint8Array(this.#sendBuffer.length);
   }
 
-  onBatch(callback: (batch: Batch) => void): void {
-    this.#callbacks.batch = callback;
-    this.#started = true;
-    this.#follow();
-  }
-
-  onOverrun(callback: (error: OverrunError) => void): void {
-    this.#callbacks.overrun = callback;
-  }
-
-  onError(callback: (error: NetlinkError) => void): void {
-    this.#callbacks.error = callback;
-  }
-
   joinGroup(group: number): void {
-    if (this.#closing) throw new ClosedError();
+    this.mustBeOpen();
     this.#descriptor.join(group);
   }
 
   growReceiveBuffer(bytes: number): number {
-    if (this.#closing) throw new ClosedError();
+    this.mustBeOpen();
     const possible = Math.min(bytes, receiveBufferLimit());
     if (2 * possible > this.receiveBufferSize) {
       this.#receiveBuffer(possible);
@@ -128,65 +109,56 @@ class HandleTransport implements Transport {
     return this.receiveBufferSize;
   }
 
-  pause(): void {
-    this.#paused = true;
-    this.#follow();
-  }
-
-  resume(): void {
-    this.#paused = false;
-    this.#follow();
-  }
-
   ref(): void {
-    if (!this.#closing) this.#handle.ref();
+    if (!this.isClosed) this.#handle.ref();
   }
 
   unref(): void {
-    if (!this.#closing) this.#handle.unref();
+    if (!this.isClosed) this.#handle.unref();
   }
 
-  close(): Promise<void> {
-    this.#closing ??= new Promise((resolve) => this.#handle.close(resolve));
-    return this.#closing;
+  // on a closed handle it aborts the process, and is not called
+  protected startReading(): void {
+    const status = this.#handle.recvStart();
+    if (status < 0) throw socketError('uv_udp_recv_start', -status);
   }
 
-  /** Starts or stops reading as the state asks. On a closed handle recvStart aborts the process. */
-  #follow(): void {
-    const wanted = this.#started && !this.#paused;
-    if (this.#closing || wanted === this.#reading) return;
-    const status = wanted ? this.#handle.recvStart() : this.#handle.recvStop();
-    if (status < 0) this.#fail(socketError(wanted ? 'uv_udp_recv_start' : 'uv_udp_recv_stop', -status));
-    else this.#reading = wanted;
+  protected stopReading(): void {
+    const status = this.#handle.recvStop();
+    if (status < 0) throw socketError('uv_udp_recv_stop', -status);
+  }
+
+  protected release(): Promise<void> {
+    return new Promise((resolve) => this.#handle.close(resolve));
   }
 
   #receive(size: number, datagram: Uint8Array | undefined): void {
-    if (this.#closing) return;
+    if (this.isClosed) return;
     if (size < 0) {
       this.#receiveFailed(size);
     } else if (size >= receiveRoom) {
       this.truncated += 1;
-      this.#callbacks.tellOverrun(
+      this.callbacks.tellOverrun(
         new OverrunError(`a datagram was longer than ${receiveRoom} bytes and is lost`),
       );
     } else if (datagram) {
       this.#batch.buffer = datagram;
       this.#batch.bounds[1] = size;
-      this.#callbacks.tellBatch(this.#batch);
+      this.callbacks.tellBatch(this.#batch);
     }
   }
 
   /** Older Node tells of an error by onmessage, newer by onerror. Reading goes on by itself after it. */
   #receiveFailed(status: number): void {
-    if (this.#closing) return;
-    if (status === -constants.errno.ENOBUFS) this.#callbacks.tellOverrun(new OverrunError());
-    else this.#fail(socketError('recvmsg', -status));
+    if (this.isClosed) return;
+    if (status === -constants.errno.ENOBUFS) this.callbacks.tellOverrun(new OverrunError());
+    else this.fail(socketError('recvmsg', -status));
   }
 
   #newRequest(): SendRequest {
     const request = new this.#wrap.SendWrap();
     request.oncomplete = (status) => {
-      if (status < 0) this.#fail(socketError('sendmsg', -status));
+      if (status < 0) this.fail(socketError('sendmsg', -status));
     };
     return request;
   }
@@ -208,12 +180,6 @@ class HandleTransport implements Transport {
       `the socket of descriptor ${this.#descriptor.fd} is not listed: it must belong to the network namespace ` +
         'of this process, and /proc must be mounted',
     );
-  }
-
-  #fail(error: TransportError): void {
-    if (this.#closing) return;
-    this.close();
-    this.#callbacks.tellError(error);
   }
 }
 

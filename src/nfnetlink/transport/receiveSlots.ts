@@ -11,6 +11,9 @@ const atIovCount = 24;
 const atFlags = 48;
 const atLength = 56; // mmsghdr.msg_len
 
+/** Those that some socket uses, by the size of a slot. */
+const shared = new Map<number, WeakRef<ReceiveSlots>>();
+
 /**
  * One block of memory for recvmmsg: the slots for datagrams, then an iovec and a mmsghdr for each. The
  * kernel writes to it by its address, so it must stay referenced as long as a receive can happen.
@@ -28,8 +31,21 @@ export class ReceiveSlots {
   /** The u32 words of the headers. */
   readonly #words: Uint32Array;
 
-  constructor(ffi: FfiLibrary['ffi'], wishedSlotSize: number) {
-    this.slotSize = Math.ceil(wishedSlotSize / 16) * 16;
+  /**
+   * The slots that all sockets of this thread with slots of that size read into: a batch is valid in its callback
+   * only, and until that has returned no other socket is read.
+   */
+  static of(ffi: FfiLibrary['ffi'], wishedSlotSize: number): ReceiveSlots {
+    const slotSize = Math.ceil(wishedSlotSize / 16) * 16;
+    const known = shared.get(slotSize)?.deref();
+    if (known) return known;
+    const slots = new ReceiveSlots(ffi, slotSize);
+    shared.set(slotSize, new WeakRef(slots));
+    return slots;
+  }
+
+  private constructor(ffi: FfiLibrary['ffi'], slotSize: number) {
+    this.slotSize = slotSize;
     const slots = slotCount * this.slotSize;
     const atHeaders = slots + slotCount * iovecSize;
     const memory = new ArrayBuffer(atHeaders + slotCount * mmsghdrSize);
