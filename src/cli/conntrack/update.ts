@@ -1,16 +1,23 @@
 import { IPS } from '../../ctnetlink/constants.ts';
 import { FlowView } from '../../ctnetlink/flowView.ts';
-import { encodeUpdateFlow, type FlowChanges } from '../../ctnetlink/requests/change.ts';
-import { encodeGetFlow } from '../../ctnetlink/requests/get.ts';
-import { isNetlinkError } from '../errors.ts';
+import type { FlowChanges } from '../../ctnetlink/requests/change.ts';
+import {
+  LONGEST_VIEWED_REQUEST,
+  updateViewedLength,
+  writeGetViewed,
+  writeUpdateViewed,
+} from '../../ctnetlink/requests/viewed.ts';
+import { decodeRefusal } from '../../nfnetlink/ack.ts';
+import { ERRNO } from '../../nfnetlink/constants.ts';
+import { concatenated, messageType } from '../../nfnetlink/message.ts';
 import type { CommandLine } from './commandLine.ts';
-import { matching } from './delete.ts';
 import { protocolInfoOf } from './draft.ts';
+import { type FlowBatch, matching } from './flowBatch.ts';
 import { labelsOf, stateOf } from './flowFacts.ts';
 import { checkCount } from './limits.ts';
 import { showPlan } from './plan.ts';
 import { Printer } from './printer.ts';
-import { refusalCode, refusalText } from './refusal.ts';
+import { refusalText } from './refusal.ts';
 import { selectFlows } from './selection.ts';
 import type { Session } from './session.ts';
 
@@ -23,45 +30,63 @@ export async function updateFlows(line: CommandLine, session: Session): Promise<
   if (line.own.showPlan) showPlan(selection, session);
   await checkCount(line, selection, session);
   const printer = new Printer(line, session.output, { labels: true });
-  const view = new FlowView();
   let updated = 0;
+  const print = (view: FlowView) => {
+    printer.print(view);
+    updated++;
+  };
   for await (const batch of matching(selection, session)) {
-    const results = await Promise.all(batch.map((message) => updateOne(message, line, session)));
-    for (const message of results) {
-      if (message === undefined) continue;
-      printer.print(view.attach(message, 0, message.length));
-      updated++;
-    }
+    if (line.own.dryRun) eachToChange(batch, line, print);
+    else await updateBatch(batch, line, session, print);
+    if (session.output.isFull) await session.output.drained();
   }
   await session.output.drained();
   return updated;
 }
 
-/** Returns the flow as it is after the change; undefined where there was none to make, or the flow is gone. */
-async function updateOne(
-  message: Uint8Array,
+/** Calls back with each flow that is not as it should be, and with what has to change of it. */
+function eachToChange(
+  batch: FlowBatch,
+  line: CommandLine,
+  visit: (view: FlowView, changes: FlowChanges) => void,
+): void {
+  const view = new FlowView();
+  for (let index = 0; index < batch.count; index++) {
+    const changes = changesTo(batch.view(view, index), line);
+    if (changes) visit(view, changes);
+  }
+}
+
+/** Changes the flows of a batch, each followed by the question what it is now. A flow that is gone is passed over. */
+async function updateBatch(
+  batch: FlowBatch,
   line: CommandLine,
   session: Session,
-): Promise<Uint8Array | undefined> {
-  const view = new FlowView().attach(message, 0, message.length);
-  const changes = changesTo(view, line);
-  if (!changes) return undefined;
-  if (line.own.dryRun) return message;
-  const flow = view.toFlow();
+  print: (view: FlowView) => void,
+): Promise<void> {
+  const requests: Uint8Array[] = [];
+  eachToChange(batch, line, (view, changes) => {
+    const request = new Uint8Array(updateViewedLength(changes) + LONGEST_VIEWED_REQUEST);
+    const end = writeUpdateViewed(request, 0, view, changes);
+    requests.push(request.subarray(0, writeGetViewed(request, end, view)));
+  });
+  if (requests.length === 0) return;
+  const updated = new FlowView();
+  let failure: unknown;
   const requester = await session.changes;
-  try {
-    await requester.acknowledge(encodeUpdateFlow(flow, changes));
-  } catch (error) {
-    if (!isNetlinkError(error) || refusalCode(error) === undefined) throw error;
-    session.tell(`Operation failed: ${refusalText(error as Parameters<typeof refusalText>[0], 'update')}\n`);
-  }
-  try {
-    const copies = await requester.query(encodeGetFlow(flow), (bytes, start, end) => bytes.slice(start, end));
-    return copies[0];
-  } catch (error) {
-    if (refusalCode(error) === 'ENOENT') return undefined;
-    throw error;
-  }
+  await requester.pipeline(concatenated(requests), {
+    onData(_index, bytes, start, end) {
+      print(updated.attach(bytes, start, end));
+    },
+    onAck(index, errno, bytes, start, end) {
+      const isUpdate = index % 2 === 0;
+      if (errno === 0 || (!isUpdate && errno === ERRNO.ENOENT)) return;
+      const refusal = decodeRefusal(bytes, start, end, messageType(requests[index >> 1]!, 0));
+      if (isUpdate) session.tell(`Operation failed: ${refusalText(refusal, 'update')}\n`);
+      else failure ??= refusal;
+    },
+  });
+  if (failure) throw failure;
 }
 
 /** What has to change of a flow; undefined where nothing has to. */
