@@ -19,13 +19,16 @@ import { type Answer, ModelSocket, type SocketOwner } from './modelSocket.ts';
 import type { Outcome } from './outcome.ts';
 import { RouteTable } from './routeTable.ts';
 
+/** What goes wrong with a request: the errno of its refusal, or what becomes of its answer. */
+export type Trouble = number | 'lost' | 'silent';
+
 export interface ModelKernelOptions {
   readonly clock: Clock;
   /** Milliseconds since 1970. */
   readonly wallNow: () => number;
   /** Whether flows have a start time (nf_conntrack_timestamp). */
   readonly hasTimestamps?: boolean;
-  /** The largest receive buffer, in bytes as the kernel accounts them; no limit by default. */
+  /** The largest receive buffer that is given where one is asked for, as accounted; no limit by default. */
   readonly largestReceiveBuffer?: number;
   /** Bytes of a datagram of a dump behind the first; 32,448 by default. */
   readonly dumpChunk?: number;
@@ -64,8 +67,8 @@ export class ModelKernel implements SocketOwner {
   readonly network = new RouteTable();
   /** Those that are open. */
   readonly sockets = new Set<ModelSocket>();
-  /** Hears every request before it is done. */
-  onRequest: (request: ScriptedRequest, socket: ModelSocket) => void = () => {};
+  /** Hears every request before it is done, and what goes wrong with it. */
+  onRequest: (request: ScriptedRequest, socket: ModelSocket, trouble: Trouble | undefined) => void = () => {};
   readonly #options: ModelKernelOptions;
   #nextPortId = 0x80000001;
 
@@ -104,8 +107,8 @@ export class ModelKernel implements SocketOwner {
   }
 
   answer(request: ScriptedRequest, socket: ModelSocket): Answer {
-    this.onRequest(request, socket);
     const trouble = this.#options.trouble?.(request, socket);
+    this.onRequest(request, socket, trouble);
     const outcome = typeof trouble === 'number' ? { errno: trouble } : this.#outcomeOf(request, socket);
     const answer = this.#inDatagrams(request, outcome);
     if (trouble === 'lost') socket.lose();

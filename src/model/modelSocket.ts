@@ -18,7 +18,7 @@ export interface SocketOwner {
   answer(request: ScriptedRequest, socket: ModelSocket): Answer;
   /** Milliseconds between the coming of a datagram into an empty socket and its reading. */
   readingDelay(socket: ModelSocket): number;
-  /** The largest receive buffer that a socket can have, as the kernel accounts it. */
+  /** The largest receive buffer that a socket is given if it asks for one, as the kernel accounts it. */
   readonly largestReceiveBuffer: number;
   onClose(socket: ModelSocket): void;
 }
@@ -64,10 +64,10 @@ export class ModelSocket implements Transport {
     this.#owner = owner;
     this.protocol = protocol;
     this.portId = portId;
-    this.receiveBufferSize = Math.min(
-      receiveBuffer === undefined ? DEFAULT_RECEIVE_BUFFER : 2 * receiveBuffer,
-      owner.largestReceiveBuffer,
-    );
+    this.receiveBufferSize =
+      receiveBuffer === undefined
+        ? DEFAULT_RECEIVE_BUFFER
+        : Math.min(2 * receiveBuffer, owner.largestReceiveBuffer);
   }
 
   /** Whether a dump is under way, which keeps another from beginning. */

@@ -3,7 +3,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ConntrackClient } from '../../src/ctnetlink/index.ts';
 import { ModelKernel, type ModelKernelOptions, ModelSockets, VirtualClock } from '../../src/model/index.ts';
-import { ClosedError, EventSubscription, NFNLGRP } from '../../src/nfnetlink/index.ts';
+import { ClosedError, EventSubscription, NFNLGRP, RequestConnection } from '../../src/nfnetlink/index.ts';
 import { rejection } from '../support/requests.ts';
 
 function open(options: Partial<ModelKernelOptions> = {}) {
@@ -26,7 +26,8 @@ const flow = (n: number) => ({
 test('events that do not fit are lost, told once, and come again when the socket was read empty', async () => {
   const { clock, kernel } = open({ largestReceiveBuffer: 832 * 4, readingDelay: () => 10 });
   const heard: string[] = [];
-  const subscription = new EventSubscription(kernel.open({ groups: [NFNLGRP.CONNTRACK_NEW] }), {
+  const transport = kernel.open({ groups: [NFNLGRP.CONNTRACK_NEW], receiveBuffer: 1 << 20 });
+  const subscription = new EventSubscription(transport, {
     onMessage: () => heard.push('event'),
     onOverrun: () => heard.push('overrun'),
     clock,
@@ -42,13 +43,13 @@ test('events that do not fit are lost, told once, and come again when the socket
 });
 
 test('a dump goes on as it is read, and sees some of what changes meanwhile', async () => {
-  const { clock, kernel, sockets } = open({
+  const { clock, kernel } = open({
     dumpChunk: 400,
     largestReceiveBuffer: 8192,
     readingDelay: () => 5,
   });
   for (let n = 0; n < 300; n++) kernel.conntrack.add(flow(n));
-  const connection = await sockets.openCtnetlink();
+  const connection = new RequestConnection(kernel.open({ receiveBuffer: 8192 }), { clock });
   const client = new ConntrackClient(connection);
   const seen = new Set<string>();
   const reading = (async () => {

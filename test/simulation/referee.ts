@@ -1,0 +1,339 @@
+/** Holds a run to the daemon's promises: watches what it asks of the kernel and what it tells. */
+import { type CompleteTuple, flowAttributes, IPCTNL_MSG_CT } from '../../src/ctnetlink/index.ts';
+import { protocolName } from '../../src/ctnetlink/protocol.ts';
+import type { Plan, PlanRule } from '../../src/daemon/plan.ts';
+import type { DaemonEvent } from '../../src/daemon/tell.ts';
+import { IPSET_CMD } from '../../src/ipset/index.ts';
+import type { ConntrackEntry, ModelSocket, Trouble } from '../../src/model/index.ts';
+import {
+  ATTRIBUTES_AT,
+  commandOf,
+  messageFlags,
+  NFNL_SUBSYS,
+  NLM_F,
+  subsystemOf,
+} from '../../src/nfnetlink/index.ts';
+import type { ScriptedRequest } from '../../src/testing/index.ts';
+import { interfaceOf, type OracleFlow, type OracleVerdict, verdictsOf, type WorldState } from './oracle.ts';
+import { type EntryRecord, textOfFlow, type World } from './world.ts';
+
+/** Between a change of a state file and its reading at the latest. */
+const POLL_MS = 2100;
+/** Between a set's coming and its learning at the latest. */
+const LEARN_MS = 1100;
+
+interface Deletion {
+  readonly at: number;
+  readonly client: string;
+  readonly key: string;
+}
+
+interface Reading {
+  readonly at: number;
+  readonly entry: ConntrackEntry;
+  readonly mark: number;
+  readonly status: number;
+}
+
+export class Referee {
+  readonly violations: string[] = [];
+  readonly told: DaemonEvent[] = [];
+  readonly deletions: Deletion[] = [];
+  readonly #world: World;
+  /** What lies at most between a flow's questions and its reading before the reset. */
+  readonly #window: number;
+  readonly #readings = new Map<string, Reading>();
+  readonly #returned = new Map<string, { readonly at: number; readonly restMs: number }>();
+  /** When resets were forbidden: paused, or by the breaker. */
+  #heldSince = Number.POSITIVE_INFINITY;
+  #isOver = false;
+
+  constructor(world: World) {
+    this.#world = world;
+    const { delay, stall, silent } = world.scenario.faults;
+    this.#window = 200 + 8 * delay + 3 * stall + (silent > 0 ? 11_000 : 0);
+    world.kernel.onRequest = (request, socket, trouble) => this.#asked(request, socket, trouble);
+    const tell = world.kernel.conntrack.onEvent;
+    world.kernel.conntrack.onEvent = (event, entry, about) => {
+      if (event === 'destroy' && about.portId !== 0) this.#deleted(entry);
+      tell(event, entry, about);
+    };
+  }
+
+  get #now(): number {
+    return this.#world.clock.now();
+  }
+
+  tell(event: DaemonEvent): void {
+    this.told.push(event);
+    if (this.#isOver) this.#fault(`told after its stop: ${event.event}`);
+    if (event.event === 'returned') this.#noteReturn(event);
+    if (event.event === 'warning' && event.what === 'circuit breaker') this.#heldSince = this.#now;
+  }
+
+  /** The daemon was paused, or let go on. */
+  held(isHeld: boolean): void {
+    this.#heldSince = isHeld ? this.#now : Number.POSITIVE_INFINITY;
+  }
+
+  /** Whether the breaker is open or the daemon paused. */
+  get isHeld(): boolean {
+    return this.#heldSince !== Number.POSITIVE_INFINITY;
+  }
+
+  /** The daemon has stopped. */
+  over(): void {
+    this.#isOver = true;
+  }
+
+  #fault(what: string): void {
+    if (this.violations.length < 20) this.violations.push(`at ${this.#now} ms: ${what}`);
+  }
+
+  #asked(request: ScriptedRequest, socket: ModelSocket, trouble: Trouble | undefined): void {
+    if (this.#isOver) this.#fault(`a request of type ${request.type} after its stop`);
+    if (socket.groups.size > 0) this.#fault('a request on an event socket');
+    const { bytes, type } = request;
+    const command = commandOf(type);
+    const subsystem = subsystemOf(type);
+    if (subsystem === NFNL_SUBSYS.IPSET) {
+      if (!harmless.includes(command)) this.#fault(`ipset command ${command}`);
+      return;
+    }
+    if (subsystem !== NFNL_SUBSYS.CTNETLINK) return;
+    if ((messageFlags(bytes, 0) & NLM_F.DUMP) === NLM_F.DUMP && command === IPCTNL_MSG_CT.GET) return;
+    const { originalTuple, zone, id } = flowAttributes.decode(bytes, ATTRIBUTES_AT, bytes.length);
+    if (!originalTuple) {
+      this.#fault(`a request of type ${type} without a tuple`);
+      return;
+    }
+    const entry = this.#world.kernel.conntrack.find(originalTuple as CompleteTuple, zone);
+    const key = tupleKey(originalTuple as CompleteTuple);
+    if (command === IPCTNL_MSG_CT.GET) {
+      if (!entry || trouble !== undefined) this.#readings.delete(key);
+      else this.#readings.set(key, { at: this.#now, entry, mark: entry.mark, status: entry.status });
+    } else if (command !== IPCTNL_MSG_CT.DELETE) {
+      this.#fault(`connection tracking command ${command}`);
+    } else if (id === undefined) {
+      this.#fault('a deletion without an id');
+    }
+  }
+
+  #deleted(entry: ConntrackEntry): void {
+    const key = tupleKey(entry.originalTuple);
+    const reading = this.#readings.get(key);
+    const record = this.#world.records.get(entry)!;
+    const what = textOfFlow(record.flow);
+    if (!reading) {
+      this.#fault(`${what} was deleted and had not been read again`);
+      return;
+    }
+    this.#readings.delete(key);
+    if (reading.entry.id !== entry.id) this.#fault(`${what} was deleted by another id`);
+    if (this.#world.plan.at(this.#now).dryRun) this.#fault(`${what} was deleted in a dry run`);
+    this.#checkPlacement(reading, what);
+    this.#checkGuards(record, what);
+  }
+
+  #checkPlacement(reading: Reading, what: string): void {
+    const { at, mark } = reading;
+    // an entry may have begun a moment ago under a tuple whose flow was judged before
+    const flow = this.#world.flowOf(reading.entry, mark);
+    if (this.#couldBeMisplaced(flow, at - this.#window, at)) return;
+    const on = interfaceOf(this.#world.plan.at(at), mark);
+    this.#fault(`${what} was deleted and was not misplaced on interface ${on} (mark 0x${mark.toString(16)})`);
+  }
+
+  #checkGuards({ flow }: EntryRecord, what: string): void {
+    const now = this.#now;
+    if (now - this.#heldSince > this.#window) this.#fault(`${what} was deleted while resets were held`);
+    const key = keyOf(flow);
+    const returned = this.#returned.get(key);
+    if (returned && now > returned.at + this.#window && now < returned.at + returned.restMs)
+      this.#fault(`${what} was deleted at rest: it had returned at ${returned.at}`);
+    this.deletions.push({ at: now, client: flow.source.text, key });
+    const { resetsPerSecond, resetsPerClientPerSecond } = this.#world.plan.at(now).limits;
+    this.#checkBudget(this.deletions, resetsPerSecond, 'the budget');
+    const own = this.deletions.filter(({ client }) => client === flow.source.text);
+    this.#checkBudget(own, resetsPerClientPerSecond, `the budget of ${flow.source.text}`);
+  }
+
+  /** A bucket that holds a second's worth: so much and what time adds, and a new one with each plan. */
+  #checkBudget(deletions: readonly Deletion[], perSecond: number, what: string): void {
+    const now = this.#now;
+    for (const [index, { at }] of deletions.entries()) {
+      const plans = 1 + this.#world.plan.changes.filter((change) => change <= now).length;
+      const allowed = perSecond * plans + (perSecond * (now - at + this.#window)) / 1000 + 1;
+      if (deletions.length - index > allowed)
+        this.#fault(`${what} was exceeded: ${deletions.length - index} resets since ${at}`);
+    }
+  }
+
+  /** Doubles while it returns within as long again as its last rest. */
+  #noteReturn({ flow }: Extract<DaemonEvent, { event: 'moved' | 'returned' }>): void {
+    const port =
+      flow.destinationPort ?? (flow.icmpType === undefined ? '' : (flow.icmpType << 8) | flow.icmpCode!);
+    const key = `${flow.protocol} ${flow.source} ${flow.destination} ${port}`;
+    const last = this.#returned.get(key);
+    const isAgain = last !== undefined && this.#now < last.at + 2 * last.restMs;
+    const { cooldownMs } = this.#world.plan.at(this.#now).limits;
+    this.#returned.set(key, {
+      at: this.#now,
+      restMs: isAgain ? Math.min(last.restMs * 2, 3_600_000) : cooldownMs,
+    });
+  }
+
+  /** When the rest of a flow ends, or ended; undefined where it never returned. */
+  restOf(key: string): number | undefined {
+    const returned = this.#returned.get(key);
+    return returned && returned.at + returned.restMs;
+  }
+
+  /** Whether some moment of the window, seen as late as the daemon may have seen it, makes it misplaced. */
+  #couldBeMisplaced(flow: OracleFlow, from: number, to: number): boolean {
+    const moments = this.#momentsBetween(from, to);
+    const states = this.#momentsBetween(from - POLL_MS, to);
+    return moments.some((moment) =>
+      states.some((seen) =>
+        [this.#world.plan.at(moment), this.#world.plan.at(to)].some((plan) =>
+          verdictsOf(plan, flow, this.#stateAt(plan, moment, seen)).includes('misplaced'),
+        ),
+      ),
+    );
+  }
+
+  /** Every moment within at which something changed, and the first. */
+  #momentsBetween(from: number, to: number): number[] {
+    const { sets, online, plan } = this.#world;
+    const changes = [
+      ...[...sets.values()].flatMap((set) => set.changes),
+      ...online.flatMap((each) => each.changes),
+      ...plan.changes,
+    ];
+    // a change that has just come, and one that comes with the very moment
+    const within = changes.flatMap((at) => [at, at - 0.001]).filter((at) => at > from && at <= to);
+    return [...new Set([from, to, ...within])];
+  }
+
+  #stateAt(plan: Plan, moment: number, seen: number): WorldState {
+    const { online, scenario } = this.#world;
+    return {
+      holds: (rule, flow) => this.#holdsAt(rule, flow, moment),
+      online: online.map((each) => each.at(seen)),
+      before: online.map((each) => {
+        const { settle } = plan;
+        const change = each.changes.filter((at) => at <= seen).at(-1);
+        if (change === undefined || !settle) return each.at(seen);
+        const length = each.at(seen) ? settle.onlineMs : settle.offlineMs;
+        return seen - change < length ? !each.at(seen) : each.at(seen);
+      }),
+      connected: scenario.connected,
+    };
+  }
+
+  #holdsAt(rule: PlanRule, flow: OracleFlow, moment: number): boolean | 'maybe' {
+    const set = this.#world.sets.get(rule.set!)!;
+    const isInside = this.#world.contains(rule, flow, moment);
+    const isYoung = set.exists.changes.some((at) => at > moment - LEARN_MS - this.#window && at <= moment);
+    return isInside && isYoung ? 'maybe' : isInside;
+  }
+
+  /** At the end of the quiet time: no misplaced flow is left that could have been found. */
+  checkConvergence(isRunning: boolean): void {
+    const { kernel, records, plan } = this.#world;
+    const now = this.#now;
+    if (!isRunning || plan.at(now).dryRun) return;
+    for (const entry of kernel.conntrack.entries()) {
+      const flow = this.#world.flowOf(entry);
+      if (!this.#isMisplacedAt(flow, now)) continue;
+      const record = records.get(entry)!;
+      const reason = this.#excuse(entry, record, flow);
+      if (reason === undefined)
+        this.#fault(
+          `${textOfFlow(record.flow)} (mark 0x${entry.mark.toString(16)}) is misplaced and was left`,
+        );
+    }
+  }
+
+  #isMisplacedAt(flow: OracleFlow, at: number): boolean {
+    return this.#verdictAt(flow, at) === 'misplaced';
+  }
+
+  #verdictAt(flow: OracleFlow, at: number): OracleVerdict {
+    const plan = this.#world.plan.at(at);
+    const state = this.#stateAt(plan, at, at);
+    const known = { ...state, holds: (rule: PlanRule) => this.#world.contains(rule, flow, at) };
+    return verdictsOf(plan, flow, known)[0]!;
+  }
+
+  /** Why the flow may still be there; undefined where nothing excuses it. */
+  #excuse(
+    entry: ConntrackEntry,
+    { flow, createdAt, marks }: EntryRecord,
+    seen: OracleFlow,
+  ): string | undefined {
+    const { scenario, plan } = this.#world;
+    const now = this.#now;
+    const { sweepMs, recheckMs } = plan.at(now);
+    const slack = 1000 + this.#window;
+    if (now - createdAt < slack) return 'it has just begun';
+    const rest = this.restOf(keyOf(flow));
+    if (rest !== undefined && (!scenario.isSwept || now < rest + sweepMs + slack)) return 'it rests';
+    const since = this.#misplacedSince(entry, seen, createdAt);
+    if (scenario.isSwept) return now < since + sweepMs + slack ? 'the next sweep will find it' : undefined;
+    if (since === createdAt) return undefined;
+    if (marks.changes.includes(since)) return 'its mark was changed: a sweep alone finds that';
+    // only a flow that no set has held so far is asked about again
+    const was = this.#momentsBetween(createdAt, since - 0.0001).map((at) => this.#verdictAt(seen, at));
+    const isWaiting = was.every((verdict) => verdict === 'unclassified');
+    if (isWaiting && since <= createdAt + recheckMs.at(-1)! - slack) return undefined;
+    return this.#changeIsNoticed(seen, since) ? undefined : 'the change was one of which nobody hears';
+  }
+
+  #misplacedSince(entry: ConntrackEntry, seen: OracleFlow, createdAt: number): number {
+    const { marks } = this.#world.records.get(entry)!;
+    const moments = [...this.#momentsBetween(createdAt, this.#now), ...marks.changes].sort((a, b) => b - a);
+    let since = this.#now;
+    for (const moment of moments) {
+      if (moment <= createdAt) break;
+      const at = moment - 0.0001;
+      if (!this.#isMisplacedAt({ ...seen, mark: marks.at(at) }, at)) return moment;
+      since = moment;
+    }
+    return since <= createdAt ? since : createdAt;
+  }
+
+  /** Whether a change of that moment makes the daemon look: an interface's, a plan's, a set's, a watched element. */
+  #changeIsNoticed(flow: OracleFlow, at: number): boolean {
+    const { online, plan, sets } = this.#world;
+    const followed = [plan, ...online, ...[...sets.values()].map(({ exists }) => exists)];
+    if (followed.some(({ changes }) => changes.includes(at))) return true;
+    return plan
+      .at(this.#now)
+      .rules.some(
+        (rule) =>
+          rule.set !== null &&
+          rule.watch !== false &&
+          this.#world.contains(rule, flow, at) &&
+          !this.#world.contains(rule, flow, at - 0.0001),
+      );
+  }
+}
+
+const harmless: readonly number[] = [IPSET_CMD.PROTOCOL, IPSET_CMD.HEADER, IPSET_CMD.LIST, IPSET_CMD.TEST];
+
+function tupleKey({
+  protocol,
+  source,
+  destination,
+  sourcePort,
+  destinationPort,
+  icmpType,
+}: CompleteTuple): string {
+  return `${protocol} ${source} ${destination} ${sourcePort} ${destinationPort} ${icmpType}`;
+}
+
+/** What the daemon knows a flow and its successor by. */
+function keyOf({ protocol, source, destination, port }: EntryRecord['flow']): string {
+  return `${protocolName(protocol)} ${source.text} ${destination.text} ${port ?? ''}`;
+}

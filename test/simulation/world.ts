@@ -1,0 +1,375 @@
+import type { CompleteTuple } from '../../src/ctnetlink/index.ts';
+import type { Plan, PlanRule } from '../../src/daemon/plan.ts';
+import { findSetType } from '../../src/ipset/index.ts';
+import {
+  type ConntrackEntry,
+  ModelFiles,
+  ModelKernel,
+  ModelSet,
+  type VirtualClock,
+} from '../../src/model/index.ts';
+import { NETLINK, NFNL_SUBSYS, parseAddress, subsystemOf } from '../../src/nfnetlink/index.ts';
+import { RT_SCOPE, RT_TABLE, RTN } from '../../src/rtnetlink/index.ts';
+import { Chance } from './chance.ts';
+import { SetHistory, type SetKey, Timeline, type WorldElement } from './history.ts';
+import type { Host } from './host.ts';
+import { best, fitsRule, type OracleFlow } from './oracle.ts';
+import type { Scenario, ScenarioSet } from './scenario.ts';
+
+export const EPOCH_MS = 1_700_000_000_000;
+/** Before this nothing goes wrong: the daemon is to start. */
+const CALM_MS = 1500;
+const ENOMEM = 12;
+const EPERM = 1;
+const EBUSY = 16;
+
+/** A flow of a client, over all the entries that it has in the table one after the other. */
+export interface WorldFlow {
+  readonly protocol: number;
+  readonly source: Host;
+  readonly destination: Host;
+  sourcePort: number | undefined;
+  readonly port: number | undefined;
+  /** Until then its client goes on sending. */
+  readonly until: number;
+  /** Milliseconds between its packets. */
+  readonly gap: number;
+  entry: ConntrackEntry | undefined;
+}
+
+/** What is remembered of an entry. */
+export interface EntryRecord {
+  readonly flow: WorldFlow;
+  readonly createdAt: number;
+  readonly marks: Timeline<number>;
+}
+
+/** Clients, a firewall, recognition of applications, and interfaces, around a model kernel. */
+export class World {
+  readonly scenario: Scenario;
+  readonly clock: VirtualClock;
+  readonly kernel: ModelKernel;
+  readonly files: ModelFiles;
+  readonly sets = new Map<string, SetHistory>();
+  /** Whether each interface is online, by index. */
+  readonly online: readonly Timeline<boolean>[];
+  readonly records = new Map<ConntrackEntry, EntryRecord>();
+  /** The plan that the operator has put in force, for the firewall too. */
+  readonly plan: Timeline<Plan>;
+  readonly quietFrom: number;
+  readonly #chance: Chance;
+  readonly #faultChance: Chance;
+  readonly #say: (what: string) => void;
+  /** Called when another plan is put in force. */
+  onPlan: (plan: Plan) => void = () => {};
+  #stalledUntil = 0;
+
+  constructor(scenario: Scenario, clock: VirtualClock, say: (what: string) => void) {
+    this.scenario = scenario;
+    this.clock = clock;
+    this.#say = say;
+    this.#chance = new Chance(scenario.seed * 31 + 7);
+    this.#faultChance = new Chance(scenario.seed * 17 + 3);
+    this.plan = new Timeline(scenario.plan);
+    this.quietFrom = CALM_MS + scenario.busyMs;
+    this.kernel = new ModelKernel({
+      clock,
+      wallNow: () => EPOCH_MS + clock.now(),
+      hasTimestamps: scenario.hasTimestamps,
+      ...(scenario.faults.receiveBuffer !== undefined && {
+        largestReceiveBuffer: scenario.faults.receiveBuffer,
+      }),
+      dumpChunk: 700,
+      readingDelay: () => this.#readingDelay(),
+      trouble: (request, socket) => this.#trouble(request.type, socket.protocol),
+    });
+    const tellDaemon = this.kernel.conntrack.onEvent;
+    this.kernel.conntrack.onEvent = (event, entry, about) => {
+      tellDaemon(event, entry, about);
+      if (event === 'destroy') this.#ended(entry);
+    };
+    this.files = new ModelFiles((callback) => void clock.after(this.#chance.below(30), callback));
+    this.online = scenario.plan.interfaces.map(({ stateFile }) => {
+      const isOnline = stateFile === undefined || this.#chance.percent(75);
+      if (stateFile !== undefined) this.files.write(stateFile, isOnline ? 'online\n' : 'offline\n');
+      return new Timeline(isOnline);
+    });
+    this.#connect();
+    for (const set of scenario.sets) this.#makeSet(set);
+    this.#schedule();
+  }
+
+  /** Nothing goes wrong any more, and nothing changes but by the daemon. */
+  get isQuiet(): boolean {
+    return this.clock.now() >= this.quietFrom;
+  }
+
+  /** The flow of an entry as the oracle wants it. */
+  flowOf(entry: ConntrackEntry, mark = entry.mark): OracleFlow {
+    const { protocol, source, destination, sourcePort, port } = this.records.get(entry)!.flow;
+    return { protocol, source, destination, sourcePort, port, mark };
+  }
+
+  keyFor({ match }: PlanRule, { source, destination, protocol, port }: OracleFlow): SetKey {
+    return { address: match[0] === 'src' ? source : destination, protocol, port };
+  }
+
+  contains(rule: PlanRule, flow: OracleFlow, at: number): boolean {
+    const set = this.sets.get(rule.set!)!;
+    return set.contains(this.keyFor(rule, flow), at);
+  }
+
+  #connect(): void {
+    for (const { host, prefix } of this.scenario.connected)
+      this.kernel.network.routes.push({
+        family: host.bits === 32 ? 2 : 10,
+        destinationPrefix: prefix,
+        ...{ sourcePrefix: 0, tos: 0, shortTable: RT_TABLE.MAIN, protocol: 2, scope: RT_SCOPE.LINK },
+        ...{ type: RTN.UNICAST, flags: 0 },
+        destination: parseAddress(host.text)!,
+        outLink: 2,
+      });
+  }
+
+  #makeSet(set: ScenarioSet): void {
+    this.sets.set(set.name, new SetHistory(set.name, set.type, set.family, set.exists));
+    if (set.exists) this.#makeKernelSet(set);
+    for (const element of this.#elementsOf(set))
+      if (set.exists && this.#chance.percent(35)) this.#fill(set, element);
+  }
+
+  #makeKernelSet({ name, type, family, isTimed }: ScenarioSet): void {
+    const setType = findSetType(type)!;
+    const options = isTimed ? { timeout: 60 } : {};
+    const now = () => this.clock.now();
+    const set = new ModelSet(setType, family === 'ipv4' ? 2 : 10, setType.revision, options, now);
+    this.kernel.sets.set(name, set);
+  }
+
+  /** What the set could hold of this world. */
+  #elementsOf({ family, type, match }: ScenarioSet): WorldElement[] {
+    const bits = family === 'ipv4' ? 32 : 128;
+    const { clients, destinations } = this.scenario;
+    const hosts = (match[0] === 'src' ? clients : destinations).filter((each) => each.bits === bits);
+    return hosts.flatMap((host): WorldElement[] => {
+      const prefix = type.startsWith('hash:net') ? bits - this.#chance.pick([0, 0, 3, 8]) : bits;
+      const net = { host, prefix };
+      if (!type.includes('port')) return [{ net }];
+      return [
+        { net, protocol: 6, port: 443 },
+        { net, protocol: 17, port: this.#chance.pick([443, 53]) },
+      ];
+    });
+  }
+
+  /** Recognition puts an element into a set. */
+  #fill({ name, isTimed }: ScenarioSet, element: WorldElement): void {
+    const history = this.sets.get(name)!;
+    if (!history.exists.at(this.clock.now())) return;
+    const seconds = isTimed && this.#chance.percent(50) ? this.#chance.between(1, 9) : undefined;
+    const now = this.clock.now();
+    this.#say(`set ${name} gains ${textOf(element)}${seconds === undefined ? '' : ` for ${seconds} s`}`);
+    const timeout = seconds === undefined ? {} : { timeout: seconds };
+    this.kernel.sets.get(name)!.add({ ...wireOf(element), ...timeout }, false);
+    const length = isTimed ? (seconds ?? 60) * 1000 : Number.POSITIVE_INFINITY;
+    history.add(masked(element), now, now + length);
+  }
+
+  #drop({ name }: ScenarioSet, element: WorldElement): void {
+    const set = this.kernel.sets.get(name);
+    if (set?.delete(wireOf(element)) !== 0) return;
+    this.#say(`set ${name} loses ${textOf(element)}`);
+    this.sets.get(name)!.remove(masked(element), this.clock.now());
+  }
+
+  #schedule(): void {
+    const { flows, busyMs, sets } = this.scenario;
+    const soon = () => CALM_MS + this.#chance.below(busyMs);
+    const early = this.#chance.below(4);
+    for (let i = 0; i < flows; i++) this.#at(i < early ? 0 : soon(), () => this.#open());
+    for (const set of sets) {
+      if (!set.exists) this.#at(soon(), () => this.#appear(set));
+      for (const element of this.#elementsOf(set)) {
+        if (this.#chance.percent(50)) this.#at(soon(), () => this.#fill(set, element));
+        if (this.#chance.percent(12)) this.#at(soon(), () => this.#drop(set, element));
+      }
+    }
+    for (const [index, { stateFile }] of this.scenario.plan.interfaces.entries())
+      for (let i = stateFile === undefined ? 0 : this.#chance.below(3); i > 0; i--)
+        this.#at(soon(), () => this.#turn(index, stateFile!));
+    const { nextPlan } = this.scenario;
+    if (nextPlan) this.#at(soon(), () => this.#change(nextPlan));
+    if (this.scenario.faults.stall > 0)
+      for (let i = this.#chance.between(1, 3); i > 0; i--) this.#at(soon(), () => this.#stall());
+  }
+
+  #at(time: number, act: () => void): void {
+    this.clock.after(time, act);
+  }
+
+  #change(plan: Plan): void {
+    this.#say('another plan is put in force');
+    this.plan.set(this.clock.now(), plan);
+    this.onPlan(plan);
+  }
+
+  #appear(set: ScenarioSet): void {
+    this.#say(`set ${set.name} is made`);
+    this.#makeKernelSet(set);
+    this.sets.get(set.name)!.exists.set(this.clock.now(), true);
+    for (const element of this.#elementsOf(set)) if (this.#chance.percent(50)) this.#fill(set, element);
+  }
+
+  #turn(index: number, path: string): void {
+    const isOnline = !this.online[index]!.at(this.clock.now());
+    this.#say(`interface ${index} is ${isOnline ? 'online' : 'offline'}`);
+    this.online[index]!.set(this.clock.now(), isOnline);
+    const isNoticed = this.#chance.percent(80);
+    if (this.#chance.percent(30)) this.files.write(path, '', isNoticed);
+    this.files.write(path, isOnline ? 'online' : 'offline', isNoticed);
+  }
+
+  /** The daemon reads nothing for a while. */
+  #stall(): void {
+    this.#stalledUntil = this.clock.now() + this.scenario.faults.stall;
+    this.#say(`reading stands still until ${this.#stalledUntil}`);
+  }
+
+  #readingDelay(): number {
+    const stalled = Math.max(0, this.#stalledUntil - this.clock.now());
+    return stalled + this.#faultChance.below(this.scenario.faults.delay + 1);
+  }
+
+  #trouble(type: number, protocol: number): number | 'lost' | 'silent' | undefined {
+    if (this.clock.now() < CALM_MS || this.isQuiet) return undefined;
+    const { lost, silent, refused } = this.scenario.faults;
+    if (lost + silent + refused === 0) return undefined;
+    const drawn = this.#faultChance.below(1000);
+    const trouble = this.#drawn(drawn, subsystemOf(type) === NFNL_SUBSYS.IPSET);
+    if (trouble === undefined || protocol === NETLINK.ROUTE) return undefined;
+    this.#say(`request of type ${type.toString(16)}: ${trouble}`);
+    return trouble;
+  }
+
+  #drawn(drawn: number, isIpset: boolean): number | 'lost' | 'silent' | undefined {
+    const { lost, silent, refused } = this.scenario.faults;
+    if (drawn < lost) return 'lost';
+    if (drawn < lost + silent) return 'silent';
+    if (drawn >= lost + silent + refused) return undefined;
+    return isIpset ? ENOMEM : this.#faultChance.pick([ENOMEM, EPERM, EBUSY]);
+  }
+
+  #open(): void {
+    const { clients, destinations } = this.scenario;
+    const chance = this.#chance;
+    const destination = chance.pick(destinations);
+    const source = chance.pick(clients.filter(({ bits }) => bits === destination.bits));
+    if (!source) return;
+    const isIpv6 = destination.bits === 128;
+    const protocol = chance.pick([6, 6, 6, 17, 17, isIpv6 ? 58 : 1, 50]);
+    const hasPorts = protocol === 6 || protocol === 17;
+    const icmp = isIpv6 ? 0x8000 : 0x800;
+    this.#send({
+      protocol,
+      source,
+      destination,
+      sourcePort: hasPorts ? chance.between(40_000, 40_020) : undefined,
+      port: hasPorts ? chance.pick([443, 443, 53, 5060]) : protocol === 50 ? undefined : icmp,
+      until: chance.percent(70) ? Number.POSITIVE_INFINITY : this.clock.now() + chance.between(100, 8000),
+      gap: chance.pick([5, 50, 400]),
+      entry: undefined,
+    });
+  }
+
+  /** A packet: makes the entry where there is none. */
+  #send(flow: WorldFlow): void {
+    if (flow.entry || flow.until <= this.clock.now()) return;
+    const { startTime, conntrack } = this.kernel;
+    const mark = this.#markOf(flow);
+    const entry = conntrack.add({
+      originalTuple: tupleOf(flow),
+      mark,
+      ...(startTime !== undefined && { startedAt: startTime }),
+    });
+    // another client's flow has the tuple
+    if (!entry) return;
+    this.#say(`${textOfFlow(flow)} begins with mark 0x${mark.toString(16)}`);
+    flow.entry = entry;
+    const marks = new Timeline(mark);
+    this.records.set(entry, { flow, createdAt: this.clock.now(), marks });
+    if (flow.until !== Number.POSITIVE_INFINITY)
+      this.clock.after(flow.until - this.clock.now(), () => conntrack.remove(entry));
+    if (this.#chance.percent(4) && !this.isQuiet)
+      this.clock.after(this.#chance.below(3000), () => this.#remark(flow, entry, marks));
+  }
+
+  /** The firewall changes its mind about a flow that is there. */
+  #remark(flow: WorldFlow, entry: ConntrackEntry, marks: Timeline<number>): void {
+    if (flow.entry !== entry || this.isQuiet) return;
+    entry.mark = this.#markOf(flow);
+    this.#say(`${textOfFlow(flow)} is marked 0x${entry.mark.toString(16)}`);
+    marks.set(this.clock.now(), entry.mark);
+    this.kernel.conntrack.changed(entry);
+  }
+
+  /** As the firewall marks a new flow: by the first rule whose set holds it, or by chance. */
+  #markOf(flow: WorldFlow): number {
+    const now = this.clock.now();
+    const plan = this.plan.at(now);
+    const chance = this.#chance;
+    const other = chance.percent(1) ? 1 : 0;
+    if (chance.percent(3)) return chance.pick([0, MASKED_DEFAULT, 7]);
+    const online = this.online.map((each) => each.at(now));
+    const candidates = plan.rules.filter(
+      (rule) =>
+        fitsRule(rule, { ...flow, mark: 0 }) &&
+        (rule.set === null || this.contains(rule, { ...flow, mark: 0 }, now)),
+    );
+    const [rule] = candidates;
+    const wanted = rule ? best(plan, rule, flow.destination.bits === 128, online) : [];
+    const isMisled = chance.percent(this.scenario.misled);
+    const indices = wanted.length > 0 && !isMisled ? wanted : [...plan.interfaces.keys()];
+    return plan.interfaces[chance.pick(indices)]!.mark | other;
+  }
+
+  #ended(entry: ConntrackEntry): void {
+    const { flow } = this.records.get(entry)!;
+    if (flow.entry !== entry) return;
+    flow.entry = undefined;
+    if (flow.until <= this.clock.now()) return;
+    // the client's next packet, or its next try, which may come from another port
+    if (flow.sourcePort !== undefined && this.#chance.percent(30))
+      flow.sourcePort = this.#chance.between(41_000, 41_500);
+    this.clock.after(this.#chance.below(flow.gap) + 1, () => this.#send(flow));
+  }
+}
+
+/** What mwan3 marks for 'by the default routing table'. */
+const MASKED_DEFAULT = 0x3f00;
+
+function tupleOf({ protocol, source, destination, sourcePort, port }: WorldFlow): CompleteTuple {
+  const ends = { source: source.text, destination: destination.text, protocol };
+  if (sourcePort !== undefined) return { ...ends, sourcePort, destinationPort: port };
+  if (port === undefined) return ends;
+  return { ...ends, icmpId: 7, icmpType: port >> 8, icmpCode: port & 0xff };
+}
+
+function wireOf({ net, protocol, port }: WorldElement) {
+  const cidr = net.prefix === net.host.bits ? {} : { cidr: net.prefix };
+  return { ip: net.host.text, ...cidr, ...(protocol !== undefined && { protocol, port: port! }) };
+}
+
+/** The element without host bits, by which it is known. */
+function masked(element: WorldElement): WorldElement {
+  const { host, prefix } = element.net;
+  const rest = BigInt(host.bits - prefix);
+  return { ...element, net: { host: { ...host, value: (host.value >> rest) << rest }, prefix } };
+}
+
+function textOf({ net, protocol, port }: WorldElement): string {
+  return `${net.host.text}/${net.prefix}${protocol === undefined ? '' : `,${protocol}:${port}`}`;
+}
+
+export function textOfFlow({ protocol, source, destination, sourcePort, port }: WorldFlow): string {
+  return `${protocol} ${source.text}:${sourcePort ?? ''} -> ${destination.text}:${port ?? ''}`;
+}
