@@ -97,7 +97,14 @@ export class Engine {
     });
     this.#catchUp = new CatchUp(this.#lag, clock);
     const sets = new IpsetClient(parts.ipset);
-    this.ruleSets = new RuleSets(plan, sets, (rule, state) => tellSetState(parts.warnings, rule, state));
+    this.ruleSets = new RuleSets(
+      plan,
+      sets,
+      (rule, state) => tellSetState(parts.warnings, rule, state),
+      () => {
+        this.#hasShed = true;
+      },
+    );
     this.judge = new Judge({
       store: this.store,
       sets: this.ruleSets,

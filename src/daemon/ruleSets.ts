@@ -26,14 +26,27 @@ export class RuleSets implements SetProbes {
   readonly #plan: Plan;
   readonly #client: IpsetClient;
   readonly #onChange: (rule: PlanRule, state: SetState) => void;
+  readonly #onFound: () => void;
   #states: SetState[];
+  /** By rule: whether flows were judged while its set could not be asked. */
+  readonly #missed: boolean[];
 
-  /** @param onChange hears of every set whose state is another than before, the first refresh included */
-  constructor(plan: Plan, client: IpsetClient, onChange: (rule: PlanRule, state: SetState) => void) {
+  /**
+   * @param onChange hears of every set whose state is another than before, the first refresh included
+   * @param onFound hears that a set can be asked that could not be, or not in this form, when flows were judged
+   */
+  constructor(
+    plan: Plan,
+    client: IpsetClient,
+    onChange: (rule: PlanRule, state: SetState) => void,
+    onFound: () => void = () => {},
+  ) {
     this.#plan = plan;
     this.#client = client;
     this.#onChange = onChange;
+    this.#onFound = onFound;
     this.#states = plan.rules.map(() => UNKNOWN);
+    this.#missed = plan.rules.map(() => false);
   }
 
   state(rule: number): SetState {
@@ -42,7 +55,10 @@ export class RuleSets implements SetProbes {
 
   probe(rule: number, family: number, protocol: number): Probe | undefined {
     const state = this.#states[rule]!;
-    if (state.kind !== 'usable') return undefined;
+    if (state.kind !== 'usable') {
+      this.#missed[rule] = true;
+      return undefined;
+    }
     const { probe } = state;
     return (probe.family === family || probe.family === 0) && probe.fits(protocol) ? probe : undefined;
   }
@@ -61,9 +77,17 @@ export class RuleSets implements SetProbes {
       const before = this.#states[index]!;
       if (rule.set === null) return before;
       const now = stateOf(rule, shapes.get(rule.set), protocol, before);
-      if (now !== before) this.#onChange(rule, now);
+      if (now !== before) this.#changed(index, now);
       return now;
     });
+  }
+
+  #changed(index: number, now: SetState): void {
+    const wasAsked = this.#states[index]!.kind === 'usable';
+    this.#onChange(this.#plan.rules[index]!, now);
+    if (now.kind !== 'usable' || !(wasAsked || this.#missed[index])) return;
+    this.#missed[index] = false;
+    this.#onFound();
   }
 
   async #shapeOf(name: string): Promise<SetShape | undefined> {

@@ -27,6 +27,29 @@ test('a missing set holds nothing, is warned of once, and counts again when it i
   assert.is(warnings().length, 2);
 });
 
+test('a sweep is asked for when a set is found, or found to be another, that flows were judged without', async () => {
+  const bench = await EngineBench.open(twoWans(), () => {});
+  const asked = () => {
+    bench.engine.upkeep();
+    return bench.sweepsAsked;
+  };
+  bench.kernel.addSet('set', ['203.0.113.10']);
+  await bench.learn();
+  assert.is(asked(), 0, 'nothing was judged');
+  bench.kernel.sets.delete('set');
+  await bench.learn();
+  bench.begin(flowEntry(WANB));
+  await bench.settle();
+  bench.kernel.addSet('set', ['203.0.113.10']);
+  await bench.learn();
+  assert.is(asked(), 1);
+  await bench.learn();
+  assert.is(asked(), 1);
+  bench.kernel.addSet('set', ['203.0.113.10'], 'hash:net');
+  await bench.learn();
+  assert.is(asked(), 2);
+});
+
 test('a set that goes away between two looks is a miss', async () => {
   const bench = await EngineBench.open(twoWans());
   bench.kernel.sets.delete('set');
