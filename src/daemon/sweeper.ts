@@ -39,8 +39,11 @@ export interface SweeperParts {
   readonly onFailure: (error: unknown) => void;
 }
 
-/** Causes after which a young flow may wait for no recheck: its event was missed, or its engine is gone. */
-const recheckCauses: readonly SweepCause[] = ['start', 'overrun', 'shed', 'reload'];
+/**
+ * Causes after which a young flow may wait for no recheck: its event was missed, its engine is gone, or it could
+ * not be misplaced while the interfaces were as they were.
+ */
+const recheckCauses: readonly SweepCause[] = ['start', 'overrun', 'shed', 'reload', 'interface'];
 /** Flows that may wait for their verdict, or their reset, before the dump waits. */
 const MOST_BACKLOG = 8192;
 /** Addresses that are worth a dump each with the kernel comparing; more are looked for in one pass. */

@@ -61,8 +61,8 @@ test('a table that the kernel counts as empty is not read; where the count is no
   assert.is(isTableEmpty({ read }), false);
 });
 
-test('after a start, an overrun, a shedding and a reload what no set holds is asked again', async () => {
-  for (const cause of ['start', 'overrun', 'shed', 'reload'] as const) {
+test('after a start, an overrun, a shedding, a reload and a change of states what no set holds is asked again', async () => {
+  for (const cause of ['start', 'overrun', 'shed', 'reload', 'interface'] as const) {
     const { bench, sweep } = await open();
     bench.kernel.add(flowEntry(WANB, { destination: '203.0.113.99' }));
     await bench.finish(sweep(cause));
