@@ -201,9 +201,10 @@ export class Daemon {
 
   async #stop(): Promise<void> {
     await this.#reloading;
-    const status = this.status();
+    // what waits is let go of; what is under way comes to its end and counts
+    const { queues } = this.status();
     await this.#close();
-    this.#options.tell({ event: 'stopped', ...status });
+    this.#options.tell({ event: 'stopped', ...this.status(), queues });
   }
 
   async #close(): Promise<void> {
