@@ -1,12 +1,17 @@
 /** Files of the model in memory, each text by its path. */
 export class ModelFiles {
-  readonly #texts = new Map<string, string>();
+  readonly #texts = new Map<string, { readonly text: string; readonly writtenAt: number }>();
   readonly #watchers = new Set<{ readonly folder: string; readonly onChange: () => void }>();
   readonly #later: (callback: () => void) => void;
+  readonly #wallNow: () => number;
 
-  /** @param later calls back after the change, as a file system's notices come */
-  constructor(later: (callback: () => void) => void) {
+  /**
+   * @param later calls back after the change, as a file system's notices come
+   * @param wallNow milliseconds since 1970
+   */
+  constructor(later: (callback: () => void) => void, wallNow: () => number) {
     this.#later = later;
+    this.#wallNow = wallNow;
   }
 
   /** How many folders are watched. */
@@ -17,7 +22,7 @@ export class ModelFiles {
   /** Writes a file, or removes it where there is no text; `isNoticed` false as on a file system without notices. */
   write(path: string, text: string | undefined, isNoticed = true): void {
     if (text === undefined) this.#texts.delete(path);
-    else this.#texts.set(path, text);
+    else this.#texts.set(path, { text, writtenAt: this.#wallNow() });
     if (!isNoticed) return;
     this.#later(() => {
       for (const watcher of [...this.#watchers])
@@ -26,12 +31,19 @@ export class ModelFiles {
   }
 
   read(path: string): string | undefined {
-    return this.#texts.get(path);
+    return this.#texts.get(path)?.text;
   }
 
   identify(folder: string): string | undefined {
     for (const path of this.#texts.keys()) if (path.startsWith(`${folder}/`)) return folder;
     return undefined;
+  }
+
+  newest(folder: string): number | undefined {
+    const times = [...this.#texts]
+      .filter(([path]) => path.startsWith(`${folder}/`))
+      .map(([, { writtenAt }]) => writtenAt);
+    return times.length === 0 ? undefined : Math.max(...times);
   }
 
   watch(folder: string, onChange: () => void): () => void {

@@ -19,8 +19,8 @@ import { type Answer, ModelSocket, type SocketOwner } from './modelSocket.ts';
 import type { Outcome } from './outcome.ts';
 import { RouteTable } from './routeTable.ts';
 
-/** What goes wrong with a request: the errno of its refusal, or what becomes of its answer. */
-export type Trouble = number | 'lost' | 'silent';
+/** What goes wrong with a request: the errno of its refusal, or that there is no room for its answer. */
+export type Trouble = number | 'lost';
 
 export interface ModelKernelOptions {
   readonly clock: Clock;
@@ -35,13 +35,10 @@ export interface ModelKernelOptions {
   /** Milliseconds between the coming of a datagram into an empty socket and its reading; none by default. */
   readonly readingDelay?: (socket: ModelSocket) => number;
   /**
-   * Asked before each request is done: an errno with which it is refused, or what becomes of its answer:
-   * 'lost' as by a full receive buffer, or 'silent', which no kernel is.
+   * Asked before each request is done: an errno with which it is refused, or 'lost' where it is done and its
+   * answer finds the receive buffer full. Without a loss the kernel answers always; who reads late hears late.
    */
-  readonly trouble?: (
-    request: ScriptedRequest,
-    socket: ModelSocket,
-  ) => number | 'lost' | 'silent' | undefined;
+  readonly trouble?: (request: ScriptedRequest, socket: ModelSocket) => Trouble | undefined;
 }
 
 const EINVAL = 22;
@@ -110,9 +107,9 @@ export class ModelKernel implements SocketOwner {
     const trouble = this.#options.trouble?.(request, socket);
     this.onRequest(request, socket, trouble);
     const outcome = typeof trouble === 'number' ? { errno: trouble } : this.#outcomeOf(request, socket);
-    const answer = this.#inDatagrams(request, outcome);
-    if (trouble === 'lost') socket.lose();
-    return trouble === 'lost' || trouble === 'silent' ? { datagrams: [] } : answer;
+    if (trouble !== 'lost') return this.#inDatagrams(request, outcome);
+    socket.lose();
+    return { datagrams: [] };
   }
 
   readingDelay(socket: ModelSocket): number {

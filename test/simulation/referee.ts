@@ -50,8 +50,8 @@ export class Referee {
 
   constructor(world: World) {
     this.#world = world;
-    const { delay, stall, silent } = world.scenario.faults;
-    this.#window = 200 + 8 * delay + 3 * stall + (silent > 0 ? 11_000 : 0);
+    const { delay, stall, late } = world.scenario.faults;
+    this.#window = 200 + 8 * delay + 3 * stall + (late > 0 ? 14_000 : 0);
     world.kernel.onRequest = (request, socket, trouble) => this.#asked(request, socket, trouble);
     const tell = world.kernel.conntrack.onEvent;
     world.kernel.conntrack.onEvent = (event, entry, about) => {
@@ -110,8 +110,11 @@ export class Referee {
     const entry = this.#world.kernel.conntrack.find(originalTuple as CompleteTuple, zone);
     const key = tupleKey(originalTuple as CompleteTuple);
     if (command === IPCTNL_MSG_CT.GET) {
-      if (!entry || trouble !== undefined) this.#readings.delete(key);
-      else this.#readings.set(key, { at: this.#now, entry, mark: entry.mark, status: entry.status });
+      // an answer that is lost ends the whole round; a refusal is of one question of perhaps several
+      if (trouble === 'lost') this.#readings.clear();
+      else if (!entry) this.#readings.delete(key);
+      else if (trouble === undefined)
+        this.#readings.set(key, { at: this.#now, entry, mark: entry.mark, status: entry.status });
     } else if (command !== IPCTNL_MSG_CT.DELETE) {
       this.#fault(`connection tracking command ${command}`);
     } else if (id === undefined) {
@@ -196,7 +199,7 @@ export class Referee {
     return moments.some((moment) =>
       states.some((seen) =>
         [this.#world.plan.at(moment), this.#world.plan.at(to)].some((plan) =>
-          verdictsOf(plan, flow, this.#stateAt(plan, moment, seen)).includes('misplaced'),
+          verdictsOf(plan, flow, this.#stateAt(plan, moment, seen, to)).includes('misplaced'),
         ),
       ),
     );
@@ -215,7 +218,8 @@ export class Referee {
     return [...new Set([from, to, ...within])];
   }
 
-  #stateAt(plan: Plan, moment: number, seen: number): WorldState {
+  /** What the daemon may take for the state: sets of one moment, interfaces as they were `seen` last, changes by now. */
+  #stateAt(plan: Plan, moment: number, seen: number, asOf: number): WorldState {
     const { online, scenario } = this.#world;
     return {
       holds: (rule, flow) => this.#holdsAt(rule, flow, moment),
@@ -225,7 +229,7 @@ export class Referee {
         const change = each.changes.filter((at) => at <= seen).at(-1);
         if (change === undefined || !settle) return each.at(seen);
         const length = each.at(seen) ? settle.onlineMs : settle.offlineMs;
-        return seen - change < length ? !each.at(seen) : each.at(seen);
+        return asOf - change < length ? !each.at(seen) : each.at(seen);
       }),
       connected: scenario.connected,
     };
@@ -261,7 +265,7 @@ export class Referee {
 
   #verdictAt(flow: OracleFlow, at: number): OracleVerdict {
     const plan = this.#world.plan.at(at);
-    const state = this.#stateAt(plan, at, at);
+    const state = this.#stateAt(plan, at, at, at);
     const known = { ...state, holds: (rule: PlanRule) => this.#world.contains(rule, flow, at) };
     return verdictsOf(plan, flow, known)[0]!;
   }
@@ -282,7 +286,7 @@ export class Referee {
     const since = this.#misplacedSince(entry, seen, createdAt);
     if (scenario.isSwept) return now < since + sweepMs + slack ? 'the next sweep will find it' : undefined;
     if (since === createdAt) return undefined;
-    if (marks.changes.includes(since)) return 'its mark was changed: a sweep alone finds that';
+    if (marks.changes.length > 0) return 'its mark was changed: a sweep alone finds that';
     // only a flow that no set has held so far is asked about again
     const was = this.#momentsBetween(createdAt, since - 0.0001).map((at) => this.#verdictAt(seen, at));
     const isWaiting = was.every((verdict) => verdict === 'unclassified');

@@ -22,10 +22,11 @@ export interface Faults {
   readonly delay: number;
   /** Now and then reading stands still for so long. */
   readonly stall: number;
-  /** Of each thousand requests: answers that are lost with ENOBUFS, never come, and refusals. */
+  /** Of each thousand requests: answers that are lost with ENOBUFS, and refusals. */
   readonly lost: number;
-  readonly silent: number;
   readonly refused: number;
+  /** Of each thousand readings: those that come so late that nobody waits any more. */
+  readonly late: number;
   /** The receive buffer of the event socket. */
   readonly receiveBuffer: number | undefined;
 }
@@ -43,6 +44,8 @@ export interface Scenario {
   /** How many flows the clients open, and for how long. */
   readonly flows: number;
   readonly busyMs: number;
+  /** Moments of that time at which many of them begin at once. */
+  readonly bursts: readonly number[];
   /** Afterwards nothing changes any more but what the daemon does. */
   readonly quietMs: number;
   /** Whether the periodic sweep comes often enough to find everything in the quiet time. */
@@ -51,10 +54,11 @@ export interface Scenario {
   /** How often in a hundred the firewall marks a new flow without regard to its rules. */
   readonly misled: number;
   readonly hasTimestamps: boolean;
-  readonly rests: boolean;
 }
 
 export const MARK_MASK = 0x3f00;
+/** What an event takes of a receive buffer. */
+const SMALLEST_CHARGE = 832;
 const setTypes: readonly (readonly [SetTypeName, readonly MatchField[]])[] = [
   ['hash:ip', ['dst']],
   ['hash:ip', ['dst']],
@@ -73,9 +77,10 @@ export function makeScenario(seed: number): Scenario {
   const faults = makeFaults(chance, isSwept);
   const flows = chance.percent(5) ? chance.between(70, 110) : chance.between(1, 40);
   const lastRecheck = plan.recheckMs.at(-1) ?? 0;
-  const slowest = 4 * faults.delay + faults.stall + (faults.silent + faults.lost > 0 ? 12_000 : 0);
+  const slowest = 4 * faults.delay + faults.stall + (faults.late > 0 ? 14_000 : 0);
   const limit = Math.min(plan.limits.resetsPerSecond, plan.limits.resetsPerClientPerSecond);
   const quietMs = 4000 + slowest + (isSwept ? 2 * plan.sweepMs : lastRecheck) + (flows * 1000) / limit;
+  const busyMs = chance.between(2000, 12_000);
   return {
     seed,
     plan,
@@ -88,13 +93,13 @@ export function makeScenario(seed: number): Scenario {
       { host: host('2001:db8:c::'), prefix: 64 },
     ],
     flows,
-    busyMs: chance.between(2000, 12_000),
+    busyMs,
+    bursts: chance.percent(50) ? [chance.below(busyMs), chance.below(busyMs)] : [],
     quietMs: Math.ceil(quietMs),
     isSwept,
     faults,
-    misled: chance.pick([0, 0, 0, 5, 30, 100]),
+    misled: chance.pick([0, 0, 5, 30, 60, 100]),
     hasTimestamps: chance.percent(30),
-    rests: true,
   };
 }
 
@@ -222,15 +227,15 @@ function changedPlan(chance: Chance, plan: Plan): Plan {
 }
 
 function makeFaults(chance: Chance, isSwept: boolean): Faults {
-  const isFaulty = chance.percent(45);
+  const isFaulty = chance.percent(50);
   const often = () => (isFaulty && chance.percent(50) ? chance.between(1, 60) : 0);
   return {
     delay: chance.pick([0, 1, 5, 20]),
-    stall: isFaulty && chance.percent(40) ? chance.between(50, 1500) : 0,
+    stall: isFaulty && chance.percent(60) ? chance.between(50, 1500) : 0,
     lost: often(),
-    silent: isFaulty && chance.percent(30) ? chance.between(1, 20) : 0,
+    late: isFaulty && chance.percent(30) ? chance.between(1, 15) : 0,
     // what the kernel refuses once is tried again by a sweep alone
     refused: isSwept ? often() : 0,
-    receiveBuffer: isFaulty && chance.percent(60) ? chance.between(1, 12) * 832 : undefined,
+    receiveBuffer: isFaulty && chance.percent(60) ? chance.pick([1, 2, 3, 8]) * SMALLEST_CHARGE : undefined,
   };
 }

@@ -1,8 +1,10 @@
 /** One seed's run: the daemon's own code in a world that follows from the seed. */
 import { Daemon } from '../../src/daemon/daemon.ts';
 import { eventText } from '../../src/daemon/eventText.ts';
+import type { Plan } from '../../src/daemon/plan.ts';
 import { ModelSockets, VirtualClock } from '../../src/model/index.ts';
 import { Chance } from './chance.ts';
+import type { Mutant } from './mutants.ts';
 import { Referee } from './referee.ts';
 import { makeScenario, type Scenario } from './scenario.ts';
 import { EPOCH_MS, World } from './world.ts';
@@ -15,8 +17,8 @@ const PATIENCE_MS = 30_000;
 export interface RunOptions {
   /** Receives each line of the story. */
   readonly trace?: (line: string) => void;
-  /** Meddles with the daemon, to show that the referee sees it. */
-  readonly mutate?: (daemon: Daemon) => void;
+  /** What of the daemon is broken, to show that the referee sees it. */
+  readonly mutant?: Mutant;
 }
 
 export interface RunResult {
@@ -81,15 +83,17 @@ interface Run {
   readonly referee: Referee;
 }
 
-async function live(run: Run, { mutate }: RunOptions): Promise<void> {
+async function live(run: Run, { mutant }: RunOptions): Promise<void> {
   const { scenario, clock, story, world, referee } = run;
+  const sockets = new ModelSockets(world.kernel);
+  const planOf = (plan: Plan) => mutant?.plan?.(plan) ?? plan;
   const daemon = await clock.settle(
     Daemon.start({
-      plan: scenario.plan,
-      sockets: new ModelSockets(world.kernel),
+      plan: planOf(scenario.plan),
+      sockets: mutant?.sockets?.(sockets, world.kernel) ?? sockets,
       clock,
       wallNow: () => EPOCH_MS + clock.now(),
-      files: world.files,
+      files: mutant?.files?.(world.files) ?? world.files,
       tell: (event) => {
         story.say(event.event === 'stopped' ? 'stopped' : eventText(event));
         referee.tell(event);
@@ -98,8 +102,8 @@ async function live(run: Run, { mutate }: RunOptions): Promise<void> {
     }),
     PATIENCE_MS,
   );
-  mutate?.(daemon);
-  world.onPlan = (plan) => void daemon.reload(plan);
+  mutant?.daemon?.(daemon);
+  world.onPlan = (plan) => void daemon.reload(planOf(plan));
   meddle(run, daemon);
   look(run, daemon);
   await clock.run(world.quietFrom + scenario.quietMs);
@@ -163,8 +167,8 @@ function checkEnd({ world, referee, scenario }: Run, daemon: Daemon): void {
   for (const what of ['moved', 'returned'] as const) expect(what, stopped[what], count(what));
   expect('overruns', stopped.overruns, count('overrun'));
   expect('sweeps', stopped.sweeps.done, count('sweep'));
-  const { lost, silent } = scenario.faults;
-  if (lost + silent === 0) expect('flows deleted', stopped.resets.deleted!, referee.deletions.length);
+  const { lost, late } = scenario.faults;
+  if (lost + late === 0) expect('flows deleted', stopped.resets.deleted!, referee.deletions.length);
 }
 
 interface Stopped {

@@ -6,6 +6,7 @@ import {
   ModelFiles,
   ModelKernel,
   ModelSet,
+  type Trouble,
   type VirtualClock,
 } from '../../src/model/index.ts';
 import { NETLINK, NFNL_SUBSYS, parseAddress, subsystemOf } from '../../src/nfnetlink/index.ts';
@@ -80,7 +81,7 @@ export class World {
         largestReceiveBuffer: scenario.faults.receiveBuffer,
       }),
       dumpChunk: 700,
-      readingDelay: () => this.#readingDelay(),
+      readingDelay: (socket) => this.#readingDelay(socket.groups.size > 0),
       trouble: (request, socket) => this.#trouble(request.type, socket.protocol),
     });
     const tellDaemon = this.kernel.conntrack.onEvent;
@@ -88,7 +89,8 @@ export class World {
       tellDaemon(event, entry, about);
       if (event === 'destroy') this.#ended(entry);
     };
-    this.files = new ModelFiles((callback) => void clock.after(this.#chance.below(30), callback));
+    const notice = (callback: () => void) => void clock.after(this.#chance.below(30), callback);
+    this.files = new ModelFiles(notice, () => EPOCH_MS + clock.now());
     this.online = scenario.plan.interfaces.map(({ stateFile }) => {
       const isOnline = stateFile === undefined || this.#chance.percent(75);
       if (stateFile !== undefined) this.files.write(stateFile, isOnline ? 'online\n' : 'offline\n');
@@ -183,10 +185,14 @@ export class World {
   }
 
   #schedule(): void {
-    const { flows, busyMs, sets } = this.scenario;
+    const { flows, busyMs, bursts, sets } = this.scenario;
     const soon = () => CALM_MS + this.#chance.below(busyMs);
+    const isInBurst = () => bursts.length > 0 && this.#chance.percent(60);
     const early = this.#chance.below(4);
-    for (let i = 0; i < flows; i++) this.#at(i < early ? 0 : soon(), () => this.#open());
+    for (let i = 0; i < flows; i++) {
+      const at = i < early ? 0 : isInBurst() ? CALM_MS + this.#chance.pick(bursts) : soon();
+      this.#at(at, () => this.#open());
+    }
     for (const set of sets) {
       if (!set.exists) this.#at(soon(), () => this.#appear(set));
       for (const element of this.#elementsOf(set)) {
@@ -200,7 +206,7 @@ export class World {
     const { nextPlan } = this.scenario;
     if (nextPlan) this.#at(soon(), () => this.#change(nextPlan));
     if (this.scenario.faults.stall > 0)
-      for (let i = this.#chance.between(1, 3); i > 0; i--) this.#at(soon(), () => this.#stall());
+      for (const at of [soon(), ...bursts.map((burst) => CALM_MS + burst)]) this.#at(at, () => this.#stall());
   }
 
   #at(time: number, act: () => void): void {
@@ -235,28 +241,30 @@ export class World {
     this.#say(`reading stands still until ${this.#stalledUntil}`);
   }
 
-  #readingDelay(): number {
+  #readingDelay(isEvents: boolean): number {
+    const { delay, late } = this.scenario.faults;
     const stalled = Math.max(0, this.#stalledUntil - this.clock.now());
-    return stalled + this.#faultChance.below(this.scenario.faults.delay + 1);
+    const isLate = late > 0 && !isEvents && this.#isTroubled && this.#faultChance.below(1000) < late;
+    if (isLate) this.#say('answers come late');
+    return (
+      stalled + this.#faultChance.below(delay + 1) + (isLate ? this.#faultChance.between(4000, 6500) : 0)
+    );
   }
 
-  #trouble(type: number, protocol: number): number | 'lost' | 'silent' | undefined {
-    if (this.clock.now() < CALM_MS || this.isQuiet) return undefined;
-    const { lost, silent, refused } = this.scenario.faults;
-    if (lost + silent + refused === 0) return undefined;
+  get #isTroubled(): boolean {
+    return this.clock.now() >= CALM_MS && !this.isQuiet;
+  }
+
+  #trouble(type: number, protocol: number): Trouble | undefined {
+    const { lost, refused } = this.scenario.faults;
+    if (lost + refused === 0 || !this.#isTroubled || protocol === NETLINK.ROUTE) return undefined;
     const drawn = this.#faultChance.below(1000);
-    const trouble = this.#drawn(drawn, subsystemOf(type) === NFNL_SUBSYS.IPSET);
-    if (trouble === undefined || protocol === NETLINK.ROUTE) return undefined;
-    this.#say(`request of type ${type.toString(16)}: ${trouble}`);
+    if (drawn >= lost + refused) return undefined;
+    const isIpset = subsystemOf(type) === NFNL_SUBSYS.IPSET;
+    const errno = isIpset ? ENOMEM : this.#faultChance.pick([ENOMEM, EPERM, EBUSY]);
+    const trouble = drawn < lost ? 'lost' : errno;
+    this.#say(`request of type 0x${type.toString(16)}: ${trouble}`);
     return trouble;
-  }
-
-  #drawn(drawn: number, isIpset: boolean): number | 'lost' | 'silent' | undefined {
-    const { lost, silent, refused } = this.scenario.faults;
-    if (drawn < lost) return 'lost';
-    if (drawn < lost + silent) return 'silent';
-    if (drawn >= lost + silent + refused) return undefined;
-    return isIpset ? ENOMEM : this.#faultChance.pick([ENOMEM, EPERM, EBUSY]);
   }
 
   #open(): void {

@@ -65,16 +65,23 @@ test('a dump goes on as it is read, and sees some of what changes meanwhile', as
   await connection.close();
 });
 
-test('answers are lost, never come, or are refusals, as the troubles say', async () => {
-  const troubles: ('lost' | 'silent' | number | undefined)[] = ['lost', 'silent', 12, undefined];
-  const { clock, kernel, sockets } = open({ trouble: () => troubles.shift() });
+test('answers are lost, come too late, or are refusals, as the troubles say', async () => {
+  const troubles: ('lost' | number | undefined)[] = ['lost', undefined, 12, undefined];
+  let delay = 0;
+  const { clock, kernel, sockets } = open({ trouble: () => troubles.shift(), readingDelay: () => delay });
   kernel.conntrack.add(flow(1));
   const connection = await sockets.openCtnetlink();
   const client = new ConntrackClient(connection);
   const key = { originalTuple: flow(1).originalTuple };
   const kindOf = async () => (await rejection(clock.settle(client.get(key), 60_000))).kind;
-  assert.equal([await kindOf(), await kindOf(), await kindOf()], ['overrun', 'timeout', 'kernel']);
-  assert.is((await clock.settle(client.get(key), 1000))?.mark, 0x100);
+  const kinds = [await kindOf()];
+  delay = 7000;
+  kinds.push(await kindOf());
+  delay = 0;
+  kinds.push(await kindOf());
+  assert.equal(kinds, ['overrun', 'timeout', 'kernel']);
+  assert.is((await clock.settle(client.get(key), 60_000))?.mark, 0x100);
+  assert.is(connection.stats.stale, 2);
   await connection.close();
 });
 
