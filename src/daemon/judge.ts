@@ -13,6 +13,8 @@ import type { Verdict } from './verdict.ts';
 export interface SetProbes {
   /** How to ask a rule's set about such flows; undefined where it is missing or can hold none of them. */
   probe(rule: number, family: number, protocol: number): Probe | undefined;
+  /** Whether it is known what the rule's set is; as long as it is not, it may hold anything. */
+  isKnown(rule: number): boolean;
 }
 
 export interface JudgeParts {
@@ -37,6 +39,8 @@ const FLOWS = 512;
 const NOT_ASKED = -1;
 /** In place of a question: a rule without a set takes every flow that it fits. */
 const TAKEN = -2;
+/** In place of a question: nobody knows yet how to ask the set. */
+const NOT_KNOWN = -3;
 
 interface Round {
   readonly questions: QuestionBatch;
@@ -147,8 +151,7 @@ export class Judge {
       round.first[round.flows++] = asked;
       for (let i = 0; i < count; i++) {
         const probe = sets.probe(rules[i]!, family, protocol);
-        const unasked = standing.plan.rules[rules[i]!]!.set === null ? TAKEN : NOT_ASKED;
-        round.asked[asked++] = probe ? round.questions.ask(probe, store, slot) : unasked;
+        round.asked[asked++] = probe ? round.questions.ask(probe, store, slot) : this.#unasked(rules[i]!);
         round.asked[asked++] = rules[i]!;
       }
       round.first[round.flows] = asked;
@@ -181,6 +184,7 @@ export class Judge {
       for (let i = round.first[f]!; i < round.first[f + 1]!; i += 2) {
         const question = asked[i]!;
         if (question === TAKEN) answers[count] = ANSWER.HIT;
+        else if (question === NOT_KNOWN) answers[count] = ANSWER.UNKNOWN;
         else answers[count] = question === NOT_ASKED ? ANSWER.MISS : questions.answer(question);
         rules[count++] = asked[i + 1]!;
       }
@@ -190,6 +194,12 @@ export class Judge {
     if (this.#waiting.length === 0) this.#settleDrained();
     this.#parts.onRound();
     if (this.isIdle) this.#stopped?.();
+  }
+
+  /** What stands in place of the question of a rule that has none. */
+  #unasked(rule: number): number {
+    if (this.#parts.standing().plan.rules[rule]!.set === null) return TAKEN;
+    return this.#parts.sets.isKnown(rule) ? NOT_ASKED : NOT_KNOWN;
   }
 
   #settleDrained(): void {

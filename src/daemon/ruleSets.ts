@@ -53,6 +53,10 @@ export class RuleSets implements SetProbes {
     return this.#states[rule]!;
   }
 
+  isKnown(rule: number): boolean {
+    return this.#states[rule]!.kind !== 'unknown';
+  }
+
   probe(rule: number, family: number, protocol: number): Probe | undefined {
     const state = this.#states[rule]!;
     if (state.kind !== 'usable') {

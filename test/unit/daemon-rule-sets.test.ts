@@ -5,6 +5,7 @@ import { IPSET_CMD } from '../../src/ipset/index.ts';
 import { commandOf } from '../../src/nfnetlink/index.ts';
 import { ack } from '../../src/testing/index.ts';
 import { EngineBench, flowEntry, twoWans, WANB } from '../support/engineBench.ts';
+import { plainRule, rule } from '../support/plans.ts';
 
 const EPERM = 1;
 
@@ -48,6 +49,21 @@ test('a sweep is asked for when a set is found, or found to be another, that flo
   bench.kernel.addSet('set', ['203.0.113.10'], 'hash:net');
   await bench.learn();
   assert.is(asked(), 2);
+});
+
+test('what is judged before a set is known is not decided by the rules behind it', async () => {
+  const rules = [rule([1]), plainRule([0], { failback: 'reset' })];
+  const bench = await EngineBench.open(twoWans());
+  const learned = bench.engine;
+  // as it is after a reload until the sets are asked
+  const replaced = bench.replace({ ...twoWans(), rules });
+  const entry = bench.begin(flowEntry(WANB));
+  assert.is.not(bench.engine, learned);
+  await replaced;
+  await bench.settle();
+  assert.ok(bench.kernel.has(entry));
+  bench.engine.upkeep();
+  assert.is(bench.sweepsAsked, 1);
 });
 
 test('a set that goes away between two looks is a miss', async () => {
