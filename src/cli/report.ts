@@ -75,7 +75,11 @@ async function report(options: ReportOptions, io: Io): Promise<void> {
 async function reportTo(io: Io, settings: ReportSettings, signals: ReportSignals): Promise<void> {
   const { output, from, maxFlows } = settings;
   if (output !== undefined) checkReplaceable(output);
-  const say = (text: string) => void io.stderr.write(`resteer: report: ${text}\n`);
+  let isSaid = false;
+  const say = (text: string) => {
+    isSaid = true;
+    io.stderr.write(`resteer: report: ${text}\n`);
+  };
   const table = new FlowTable({ limit: maxFlows, seed: randomInt(2 ** 32) });
   signals.onAsked = async () => {
     try {
@@ -89,8 +93,12 @@ async function reportTo(io: Io, settings: ReportSettings, signals: ReportSignals
   else await followKernel(table, settings, signals.stopped, say);
   await signals.idle();
   if (table.refused > 0) say(limitText(table));
+  if (table.size === 0 && !isSaid) say(NOTHING);
   await publish(table, settings, io);
 }
+
+const NOTHING =
+  'no flow was seen that fits: if there is traffic, look whether a rule has the kernel track it: resteer doctor';
 
 function limitText({ limit, refused }: FlowTable): string {
   return (

@@ -73,7 +73,9 @@ test('a report in JSON becomes any other', async () => {
     ' TCPv4 [           0] src = 192.0.2.1 (port=1024) to dst = 198.51.100.1 (port=443) (confirmed)\n';
   assert.equal(await run('--confirmed'), { exitCode: 0, out: text, err: '' });
   assert.match((await run('--format', 'json', '--protocol', 'tcp')).out, /^[^\n]*"flows":5\}\n$/);
-  assert.is((await run('--source', '192.0.2.0/31', '--family', 'ipv6')).out, '');
+  const none = await run('--source', '192.0.2.0/31', '--protocol', '89');
+  assert.equal([none.exitCode, none.out], [0, '']);
+  assert.match(none.err, /^resteer: report: no flow was seen that fits: /);
   assert.match((await run('--summary')).out, /^TCPv4 443 +1 +1 +5 /m);
   const limited = await run('--max-flows', '1');
   assert.is(limited.out, text);
@@ -130,7 +132,7 @@ test('--output is tried before anything is waited for', async () => {
   }
   const { exitCode, err } = await report('--from', from, '--output', join(folder, 'none/out'));
   assert.equal([exitCode, existsSync(join(folder, 'none'))], [1, false]);
-  assert.match(err, /none\/.*no such file/);
+  assert.is(err, `resteer: ${folder}/none/out: no such file: check the name\n`);
 });
 
 const rules = loadFixtures('nftables');

@@ -24,7 +24,7 @@ const CHUNK = 1 << 16;
 export function replaceFile(path: string, pieces: Iterable<string>): void {
   const { target, mode } = targetOf(path);
   const draft = besides(target);
-  const fd = openSync(draft, 'wx', mode ?? 0o666);
+  const fd = create(draft, path, mode);
   try {
     try {
       // what the umask took
@@ -48,8 +48,17 @@ export function replaceFile(path: string, pieces: Iterable<string>): void {
 export function checkReplaceable(path: string): void {
   const { target } = targetOf(path);
   const draft = besides(target);
-  closeSync(openSync(draft, 'wx'));
+  closeSync(create(draft, path));
   unlinkSync(draft);
+}
+
+/** Opens a file that is not there yet. An error names the file that it is to become. */
+function create(draft: string, path: string, mode = 0o666): number {
+  try {
+    return openSync(draft, 'wx', mode);
+  } catch (error) {
+    throw Object.assign(error as NodeJS.ErrnoException, { path });
+  }
 }
 
 function besides(target: string): string {
