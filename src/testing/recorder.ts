@@ -1,7 +1,7 @@
 import { fromHex, toHex } from '../nfnetlink/bytes.ts';
-import type { NetlinkError, OverrunError } from '../nfnetlink/errors.ts';
 import { messageSeq } from '../nfnetlink/message.ts';
-import type { Batch, Transport, TransportKind } from '../nfnetlink/transport.ts';
+import type { Transport } from '../nfnetlink/transport.ts';
+import { TransportTap } from '../nfnetlink/transportTap.ts';
 import { messagesOf, overrun, type Reply, raw, readdressed } from './replies.ts';
 import { ScriptedTransport, type ScriptOptions } from './scriptedTransport.ts';
 
@@ -12,72 +12,22 @@ export interface RecordedDatagram {
 }
 
 /** A transport that keeps a copy of every datagram that goes through it. */
-export class Recorder implements Transport {
-  readonly records: RecordedDatagram[] = [];
-  readonly #inner: Transport;
+export class Recorder extends TransportTap {
+  readonly records: RecordedDatagram[];
 
   constructor(transport: Transport) {
-    this.#inner = transport;
-  }
-
-  get kind(): TransportKind {
-    return this.#inner.kind;
-  }
-  get portId(): number {
-    return this.#inner.portId;
-  }
-  get receiveBufferSize(): number {
-    return this.#inner.receiveBufferSize;
-  }
-  get truncated(): number {
-    return this.#inner.truncated;
-  }
-
-  send(datagram: Uint8Array): void {
-    this.records.push({ direction: 'sent', bytes: datagram.slice() });
-    this.#inner.send(datagram);
-  }
-
-  onBatch(callback: (batch: Batch) => void): void {
-    this.#inner.onBatch((batch) => {
-      for (let i = 0; i < batch.count; i++) {
-        const bytes = batch.buffer.slice(batch.bounds[2 * i], batch.bounds[2 * i + 1]);
-        this.records.push({ direction: 'received', bytes });
-      }
-      callback(batch);
+    const records: RecordedDatagram[] = [];
+    super(transport, {
+      onSent: (datagram) => records.push({ direction: 'sent', bytes: datagram.slice() }),
+      onReceived: ({ buffer, bounds, count }) => {
+        for (let i = 0; i < count; i++) {
+          const bytes = buffer.slice(bounds[2 * i], bounds[2 * i + 1]);
+          records.push({ direction: 'received', bytes });
+        }
+      },
+      onOverrun: () => records.push({ direction: 'overrun', bytes: new Uint8Array() }),
     });
-  }
-
-  onOverrun(callback: (error: OverrunError) => void): void {
-    this.#inner.onOverrun((error) => {
-      this.records.push({ direction: 'overrun', bytes: new Uint8Array() });
-      callback(error);
-    });
-  }
-
-  onError(callback: (error: NetlinkError) => void): void {
-    this.#inner.onError(callback);
-  }
-  joinGroup(group: number): void {
-    this.#inner.joinGroup(group);
-  }
-  growReceiveBuffer(bytes: number): number {
-    return this.#inner.growReceiveBuffer(bytes);
-  }
-  pause(): void {
-    this.#inner.pause();
-  }
-  resume(): void {
-    this.#inner.resume();
-  }
-  ref(): void {
-    this.#inner.ref();
-  }
-  unref(): void {
-    this.#inner.unref();
-  }
-  close(): Promise<void> {
-    return this.#inner.close();
+    this.records = records;
   }
 }
 

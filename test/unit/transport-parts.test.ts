@@ -100,7 +100,7 @@ test('sockets among the descriptors', async () => {
 });
 
 test('groups of a listed socket', () => {
-  const socket = { protocol: 12, portId: 1, groups: 0x80000005 | 0 };
+  const socket = { protocol: 12, portId: 1, groups: 0x80000005 | 0, drops: 0 };
   assert.equal(
     [0, 1, 2, 3, 32, 33].map((group) => hasGroup(socket, group)),
     [false, true, false, true, true, false],

@@ -6,6 +6,8 @@ export interface ListedSocket {
   readonly portId: number;
   /** Bit n - 1 stands for group n; the list holds the first 32 groups. */
   readonly groups: number;
+  /** Datagrams that found the receive buffer full, since the socket was made. */
+  readonly drops: number;
 }
 
 /** The inode of the socket behind a descriptor; undefined if it is no socket, or not open. */
@@ -29,15 +31,25 @@ export function socketDescriptors(): number[] {
  * (net/netlink/af_netlink.c: netlink_seq_show walks the table of port ids).
  */
 export function listedSocket(inode: string): ListedSocket | undefined {
+  return findListed((_socket, listed) => listed === inode);
+}
+
+/** What it says about the socket with this address. */
+export function socketAt(protocol: number, portId: number): ListedSocket | undefined {
+  return findListed((socket) => socket.protocol === protocol && socket.portId === portId);
+}
+
+function findListed(fits: (socket: ListedSocket, inode: string) => boolean): ListedSocket | undefined {
   // sk Eth Pid Groups Rmem Wmem Dump Locks Drops Inode
-  for (const line of readFileSync('/proc/self/net/netlink', 'latin1').split('\n')) {
-    const [, protocol, portId, groups, , , , , , listed] = line.trim().split(/\s+/);
-    if (listed !== inode) continue;
-    return {
+  for (const line of readFileSync('/proc/self/net/netlink', 'latin1').split('\n').slice(1)) {
+    const [, protocol, portId, groups, , , , , drops, inode = ''] = line.trim().split(/\s+/);
+    const socket = {
       protocol: Number(protocol),
       portId: Number(portId) >>> 0,
       groups: Number.parseInt(groups!, 16),
+      drops: Number(drops),
     };
+    if (fits(socket, inode)) return socket;
   }
   return undefined;
 }
