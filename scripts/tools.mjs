@@ -16,13 +16,14 @@ const packages = {
   shellcheck: 'shellcheck',
   sysctl: 'procps',
   'systemd-analyze': 'systemd',
+  tshark: 'tshark',
 };
 
 /** What `resteer demo` calls. */
 export const demoTools = ['ip', 'ipset', 'iptables', 'sysctl'];
 
 /** Without these the tests that are about them say that they are skipped. */
-const dispensable = ['ld-musl-config', 'systemd-analyze'];
+const dispensable = ['ld-musl-config', 'systemd-analyze', 'tshark'];
 
 const folders = [...(process.env.PATH ?? '').split(':'), '/usr/sbin', '/sbin'];
 

@@ -19,6 +19,7 @@ const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   doctor: async () => (await import('./doctor.ts')).addDoctor,
   report: async () => (await import('./report.ts')).addReport,
   decode: async () => (await import('./decode.ts')).addDecode,
+  capture: async () => (await import('./capture.ts')).addCapture,
   conntrack: async () => (await import('./conntrack/register.ts')).addConntrack,
   ipset: async () => (await import('./ipset/index.ts')).addIpset,
 };
