@@ -285,8 +285,8 @@ export class Referee {
     if (rest !== undefined && (!scenario.isSwept || now < rest + sweepMs + slack)) return 'it rests';
     const since = this.#misplacedSince(entry, seen, createdAt);
     if (scenario.isSwept) return now < since + sweepMs + slack ? 'the next sweep will find it' : undefined;
-    if (since === createdAt) return undefined;
     if (marks.changes.length > 0) return 'its mark was changed: a sweep alone finds that';
+    if (since === createdAt) return undefined;
     // only a flow that no set has held so far is asked about again
     const was = this.#momentsBetween(createdAt, since - 0.0001).map((at) => this.#verdictAt(seen, at));
     const isWaiting = was.every((verdict) => verdict === 'unclassified');
