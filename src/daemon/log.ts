@@ -16,13 +16,19 @@ export interface LineSink {
  * (`{"time": ISO 8601, "level", "event", ...}`). Lines that the sink refuses are counted, and told of as soon as it
  * takes one again. Written by hand: a logger's library takes longer to load, and more memory, than all else that
  * the daemon starts with.
+ * @param wallNow milliseconds since 1970
  */
-export function openLog(format: LogFormat, level: LogLevel, sink: LineSink): Tell {
+export function openLog(
+  format: LogFormat,
+  level: LogLevel,
+  sink: LineSink,
+  wallNow: () => number = Date.now,
+): Tell {
   const least = LOG_LEVELS.indexOf(level);
   let lost = 0;
   const say = (event: DaemonEvent): boolean => {
     const level = levelOf(event);
-    const time = new Date().toISOString();
+    const time = new Date(wallNow()).toISOString();
     return sink.write(
       format === 'json'
         ? `${JSON.stringify({ time, level, ...event })}\n`

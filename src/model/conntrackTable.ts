@@ -62,8 +62,11 @@ export class ConntrackTable {
     return this.#byTuple.get(originalKey(entry)) === entry;
   }
 
-  /** Adds a flow; undefined where one of its tuples is another's. */
-  add(flow: NewEntry, portId = 0): ConntrackEntry | undefined {
+  /**
+   * Adds a flow; undefined where one of its tuples is another's.
+   * @param isTold whether it begins now; otherwise it was there before
+   */
+  add(flow: NewEntry, portId = 0, isTold = true): ConntrackEntry | undefined {
     const { originalTuple, zone = 0, mark = 0, status = IPS.CONFIRMED, lifeMs } = flow;
     const replyTuple = flow.replyTuple ?? invertTuple(originalTuple);
     const key = keyOf(originalTuple, zone || (originalTuple.zone ?? 0));
@@ -86,7 +89,7 @@ export class ConntrackTable {
     this.#byTuple.set(replyKey(entry), entry);
     this.#buckets[hashOf(key) % BUCKETS]!.push(entry);
     this.#size++;
-    this.onEvent('new', entry, { portId, isEarly: false });
+    if (isTold) this.onEvent('new', entry, { portId, isEarly: false });
     return entry;
   }
 

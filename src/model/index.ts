@@ -7,5 +7,6 @@ export * from './modelKernel.ts';
 export * from './modelSet.ts';
 export * from './modelSocket.ts';
 export * from './modelSockets.ts';
+export * from './playback.ts';
 export * from './routeTable.ts';
 export * from './virtualClock.ts';
