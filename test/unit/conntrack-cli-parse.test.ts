@@ -2,9 +2,9 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ConntrackExit } from '../../src/cli/conntrack/exit.ts';
 import { labelBits, parseLabelMap } from '../../src/cli/conntrack/labelMap.ts';
-import { splitWords } from '../../src/cli/conntrack/loadFile.ts';
 import { parseCommandLine } from '../../src/cli/conntrack/parse.ts';
 import { selectFlows } from '../../src/cli/conntrack/selection.ts';
+import { splitWords } from '../../src/cli/conntrack/splitWords.ts';
 import { IPS } from '../../src/ctnetlink/constants.ts';
 import { formatAddress } from '../../src/nfnetlink/address.ts';
 

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { byteLines, lineEnd } from '../../src/cli/ipset/byteLines.ts';
+import { byteLines, lineEnd } from '../../src/cli/byteLines.ts';
 import { findCommand } from '../../src/cli/ipset/commands.ts';
 import { kernelErrorText } from '../../src/cli/ipset/errorText.ts';
 import { Hosts } from '../../src/cli/ipset/hosts.ts';

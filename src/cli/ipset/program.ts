@@ -1,9 +1,9 @@
 import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { IPSET_CMD } from '../../ipset/constants.ts';
+import { byteLines, lineEnd } from '../byteLines.ts';
 import type { Io } from '../io.ts';
 import { Output } from '../output.ts';
-import { byteLines, lineEnd } from './byteLines.ts';
 import { COMMAND } from './commands.ts';
 import { Console, IPSET_VERSION } from './console.ts';
 import { Finish, IPSET_EXIT, Pending } from './finish.ts';

@@ -1,4 +1,4 @@
-import { splitWords } from '../../../src/cli/conntrack/loadFile.ts';
+import { splitWords } from '../../../src/cli/conntrack/splitWords.ts';
 
 /** What is done differently on purpose. docs/differences.md gives the reason of each under its id. */
 interface Difference {

@@ -1,4 +1,4 @@
-import { splitWords } from '../../../src/cli/conntrack/loadFile.ts';
+import { splitWords } from '../../../src/cli/conntrack/splitWords.ts';
 import type { ParityCase } from '../tool.ts';
 
 /** Command lines one a line; words with spaces stand in quotes. */
