@@ -8,6 +8,7 @@ import { followKernel } from './report/follow.ts';
 import { publish } from './report/publish.ts';
 import { readReport } from './report/readFile.ts';
 import { checkReplaceable } from './report/replaceFile.ts';
+import { Requests } from './report/requests.ts';
 import {
   FORMATS,
   type ReportOptions,
@@ -16,8 +17,8 @@ import {
   USUAL_IDLE,
   USUAL_MAX_FLOWS,
 } from './report/settings.ts';
-import { ReportSignals } from './report/signals.ts';
 import type { AddCommand } from './run.ts';
+import { untilSignal } from './untilSignal.ts';
 
 const examples = `
 Starts from the table as it is and follows it. Prints each distinct flow once, a source port from 1024 on as 1024:
@@ -64,15 +65,15 @@ export const addReport: AddCommand = (program, io) => {
 };
 
 async function report(options: ReportOptions, io: Io): Promise<void> {
-  const signals = new ReportSignals();
+  const requests = new Requests();
   try {
-    await reportTo(io, readSettings(options), signals);
+    await reportTo(io, readSettings(options), requests);
   } finally {
-    signals.close();
+    requests.close();
   }
 }
 
-async function reportTo(io: Io, settings: ReportSettings, signals: ReportSignals): Promise<void> {
+async function reportTo(io: Io, settings: ReportSettings, requests: Requests): Promise<void> {
   const { output, from, maxFlows } = settings;
   if (output !== undefined) checkReplaceable(output);
   let isSaid = false;
@@ -81,17 +82,17 @@ async function reportTo(io: Io, settings: ReportSettings, signals: ReportSignals
     io.stderr.write(`resteer: report: ${text}\n`);
   };
   const table = new FlowTable({ limit: maxFlows, seed: randomInt(2 ** 32) });
-  signals.onAsked = async () => {
-    try {
-      await publish(table, settings, io);
-    } catch (error) {
-      io.stderr.write(`${explainError(error).text}\n`);
-    }
-  };
-  if (settings.isResumed && existsSync(output!)) await readReport(output!, table, settings, io);
-  if (from !== undefined) await readReport(from, table, settings, io);
-  else await followKernel(table, settings, signals.stopped, say);
-  await signals.idle();
+  if (from !== undefined) {
+    await readReport(from, table, io, settings.checkedFilter);
+  } else {
+    // what does not fit stays in the file
+    if (settings.isResumed && existsSync(output!)) await readReport(output!, table, io);
+    requests.answerBy(() =>
+      publish(table, settings, io).catch((error) => void io.stderr.write(`${explainError(error).text}\n`)),
+    );
+    await followKernel(table, settings, untilSignal('SIGHUP'), say);
+    await requests.settle();
+  }
   if (table.refused > 0) say(limitText(table));
   if (table.size === 0 && !isSaid) say(NOTHING);
   await publish(table, settings, io);

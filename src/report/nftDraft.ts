@@ -26,11 +26,8 @@ export function* nftDraft(texts: readonly RuleText[]): Iterable<string> {
     yield `\tset ${set} {\n\t\ttype ${isIpv6 ? 'ipv6' : 'ipv4'}_addr\n\t\tflags interval\n\t}\n`;
   yield `}\nflush chain ${TABLE} seen\n`;
   for (const { set } of sets) yield `flush set ${TABLE} ${set}\n`;
+  for (const { set, prefixes } of sets) yield `add element ${TABLE} ${set} {\n${wrapped(prefixes)}\n}\n`;
   yield `\ntable ${TABLE} {\n`;
-  for (const { set, isIpv6, prefixes } of sets) {
-    yield `\tset ${set} {\n\t\ttype ${isIpv6 ? 'ipv6' : 'ipv4'}_addr\n\t\tflags interval\n`;
-    yield `\t\telements = {\n${wrapped(prefixes)}\n\t\t}\n\t}\n`;
-  }
   yield '\tchain seen {\n\t\tct state established,related accept\n';
   // neighbour discovery, without which there is no IPv6: the kernel leaves it untracked
   if (texts.some(({ rule }) => rule.isIpv6)) yield '\t\tmeta l4proto ipv6-icmp ct state untracked accept\n';
@@ -67,7 +64,7 @@ function wrapped(prefixes: readonly string[]): string {
       lines.push(line);
       line = '';
     }
-    line += `${line === '' ? '\t\t\t' : ' '}${prefix},`;
+    line += `${line === '' ? '\t' : ' '}${prefix},`;
   }
   return [...lines, line].join('\n');
 }

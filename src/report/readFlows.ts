@@ -1,8 +1,7 @@
-import type { CheckedFilter, Network } from '../ctnetlink/filter.ts';
 import { hasPortNumbers, protocolNumbers } from '../ctnetlink/protocol.ts';
 import { parseAddress } from '../nfnetlink/address.ts';
 import { AF } from '../nfnetlink/constants.ts';
-import { FLOW_CLASSES, flowClassOf, isIcmpClass } from './flowClass.ts';
+import { flowClassOf, isIcmpClass } from './flowClass.ts';
 import {
   CLASS_AT,
   DESTINATION_AT,
@@ -81,21 +80,4 @@ function readInteger(record: Unread, field: keyof FlowRecord, most: number): num
   const value = record[field];
   if (Number.isInteger(value) && (value as number) >= 0 && (value as number) <= most) return value as number;
   throw new NoFlowError(`${field} is no whole number from 0 to ${most}`);
-}
-
-/** Whether a key fits a filter, as far as keys tell: not the mark, the status and the zone. */
-export function matchesKey({ family, protocol, original }: CheckedFilter, key: Uint8Array): boolean {
-  const own = FLOW_CLASSES[key[CLASS_AT]!]!.family;
-  if (family !== undefined && family !== own) return false;
-  if (protocol !== undefined && protocol !== key[PROTOCOL_AT]) return false;
-  return isIn(original.source, key, SOURCE_AT) && isIn(original.destination, key, DESTINATION_AT);
-}
-
-function isIn(network: Network | undefined, key: Uint8Array, at: number): boolean {
-  if (!network) return true;
-  for (let bit = 0; bit < network.prefix; bit++) {
-    const mask = 0x80 >>> (bit & 7);
-    if (((key[at + (bit >>> 3)]! ^ network.address[bit >>> 3]!) & mask) !== 0) return false;
-  }
-  return true;
 }

@@ -82,6 +82,19 @@ test('a report in JSON becomes any other', async () => {
   assert.match(limited.err, /^resteer: report: 1 flows are left out, .* --max-flows/);
 });
 
+test('of a report in JSON, those that fit', async () => {
+  const input = [json(record({}), record({ family: 'ipv6', source: '2001:db8::1', destination: '::1' }))];
+  const count = async (...args: string[]) =>
+    (await runCli(['report', '--from', '-', ...args], { input })).out.split('\n').length - 1;
+  assert.is(await count(), 2);
+  assert.is(await count('--family', 'ipv4', '--protocol', 'tcp'), 1);
+  assert.is(await count('--source', '192.0.2.0/31', '--destination', '198.51.100.1'), 1);
+  assert.is(await count('--source', '192.0.2.2/31'), 0);
+  assert.is(await count('--source', '0.0.0.0/0'), 1);
+  assert.is(await count('--destination', '::/0'), 1);
+  assert.is(await count('--destination', '2001:db8::/32'), 0);
+});
+
 test('a file that is no report names the line', async () => {
   const path = join(folder, 'broken.json');
   writeFileSync(path, `${json(record({}))}\nsrc=192.0.2.1\n`);

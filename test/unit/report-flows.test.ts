@@ -3,12 +3,11 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { checkFilter } from '../../src/ctnetlink/filter.ts';
 import { FLOW_CLASSES } from '../../src/report/flowClass.ts';
 import { KEY_BYTES } from '../../src/report/flowKey.ts';
 import { csvLines, jsonLines, textLines } from '../../src/report/flowLines.ts';
 import { type FlowTable, selectFlows } from '../../src/report/flowTable.ts';
-import { matchesKey, readFlowLine } from '../../src/report/readFlows.ts';
+import { readFlowLine } from '../../src/report/readFlows.ts';
 import { summaryLines } from '../../src/report/summary.ts';
 import { emptyTable, record, tableOf, tableOfEvents } from '../support/reportFlows.ts';
 
@@ -159,20 +158,6 @@ test('any JSON gives a flow or NoFlowError', () => {
       }
     }),
   );
-});
-
-test('keys fit filters of family, protocol and networks', () => {
-  const key = new Uint8Array(KEY_BYTES);
-  readFlowLine(JSON.stringify(record({})), key);
-  const fits = (filter: Parameters<typeof checkFilter>[0]) => matchesKey(checkFilter(filter), key);
-  assert.ok(fits({}));
-  assert.ok(
-    fits({ family: 2, protocol: 6, original: { source: '192.0.2.0/31', destination: '198.51.100.1' } }),
-  );
-  assert.not(fits({ family: 10 }));
-  assert.not(fits({ protocol: 17 }));
-  assert.not(fits({ original: { source: '192.0.2.2/31' } }));
-  assert.not(fits({ original: { destination: '2001:db8::/32' } }));
 });
 
 const anyRecord = fc

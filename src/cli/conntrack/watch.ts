@@ -1,5 +1,6 @@
 import type { ConntrackEvents } from '../../ctnetlink/events.ts';
 import { systemClock } from '../../nfnetlink/clock.ts';
+import { untilSignal } from '../untilSignal.ts';
 import type { CommandLine } from './commandLine.ts';
 import { Healing, type Ledger } from './healing.ts';
 import { type Notice, noticeLine } from './notices.ts';
@@ -88,14 +89,4 @@ export class Watch {
     output.line(noticeLine(notice, this.line.output));
     output.flush();
   }
-}
-
-function untilSignal(): Promise<void> {
-  return new Promise((resolve) => {
-    const end = () => {
-      process.off('SIGINT', end).off('SIGTERM', end);
-      resolve();
-    };
-    process.on('SIGINT', end).on('SIGTERM', end);
-  });
 }

@@ -7,6 +7,7 @@ export class Ending {
   readonly #clock: Clock;
   #settle: { readonly resolve: () => void; readonly reject: (error: unknown) => void } | undefined;
   readonly #timers: Timer[] = [];
+  #isClosed = false;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -35,14 +36,12 @@ export class Ending {
     look();
   }
 
-  /** Does something again and again, until it is over. */
-  every(milliseconds: number, work: () => void): void {
+  /** Does something again and again, with pauses; where it fails, that is the end. */
+  every(milliseconds: number, work: () => Promise<void>): void {
     const place = this.#timers.length;
     const next = (): void => {
-      this.#timers[place] = this.#clock.after(milliseconds, () => {
-        next();
-        work();
-      });
+      if (this.#isClosed) return;
+      this.#timers[place] = this.#clock.after(milliseconds, () => void work().then(next, this.fail));
     };
     next();
   }
@@ -55,6 +54,7 @@ export class Ending {
 
   /** No timer runs any more. */
   close(): void {
+    this.#isClosed = true;
     for (const timer of this.#timers) timer.cancel();
   }
 }

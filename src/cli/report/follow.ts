@@ -35,10 +35,13 @@ export async function followKernel(
   const ending = new Ending(systemClock);
   void stopped.then(ending.end);
   const client = await openConntrack();
+  let losses = 0;
   const observer = new Observer({
     ...{ client, filter: settings.filter, table, clock: systemClock },
     openEvents: openConntrackEvents,
-    onLoss: () => say(LOSS),
+    onLoss: () => {
+      if (losses++ === 0) say(LOSS);
+    },
     onFailure: ending.fail,
   });
   try {
@@ -47,11 +50,13 @@ export async function followKernel(
     await ending.orOver(sayWhoIsUntracked(observer, settings, say));
     if (areEventsOff()) {
       say(NO_EVENTS);
-      ending.every(LISTING_MS, () => void observer.list().catch(ending.fail));
+      ending.every(LISTING_MS, () => observer.list());
     }
     if (settings.durationMs !== undefined) ending.endAfter(settings.durationMs);
     if (settings.idleMs !== undefined) ending.endAtRest(settings.idleMs, () => observer.lastNew);
     await ending.over;
+    if (losses > 1)
+      say(`events were lost ${losses} times: filter less, or see resteer doctor for the buffer`);
   } finally {
     ending.close();
     await observer.close();
@@ -66,7 +71,7 @@ async function sayWhoIsUntracked(
   say: (text: string) => void,
 ): Promise<void> {
   const wanted: number[] = [AF.INET, AF.INET6].filter(
-    (each) => (family === undefined || family === each) && !observer.seen.has(each),
+    (each) => (family === undefined || family === each) && !observer.hasSeen(each),
   );
   if (wanted.length === 0) return;
   const connection = await openConnection();

@@ -2,7 +2,9 @@ import type { ConntrackClient } from '../../ctnetlink/client.ts';
 import type { ConntrackEventOptions, ConntrackEvents } from '../../ctnetlink/events.ts';
 import type { FlowFilter } from '../../ctnetlink/filter.ts';
 import type { FlowView } from '../../ctnetlink/flowView.ts';
-import type { Clock, Timer } from '../../nfnetlink/clock.ts';
+import { CatchUp } from '../../daemon/catchUp.ts';
+import { EventLag } from '../../daemon/eventLag.ts';
+import type { Clock } from '../../nfnetlink/clock.ts';
 import { KEY_BYTES, writeFlowKey } from '../../report/flowKey.ts';
 import type { FlowTable } from '../../report/flowTable.ts';
 
@@ -12,7 +14,7 @@ export interface ObserverParts {
   readonly filter: FlowFilter;
   readonly table: FlowTable;
   readonly clock: Clock;
-  /** Events were lost, and the table is about to be listed for it. */
+  /** Events were lost; the table is listed for it. */
   readonly onLoss: () => void;
   /** It cannot go on. */
   readonly onFailure: (error: unknown) => void;
@@ -22,9 +24,6 @@ export interface ObserverParts {
 const RECEIVE_BUFFER = 8 << 20;
 const LARGEST_RECEIVE_BUFFER = 32 << 20;
 
-/** After a loss the table is listed when the events that are here have been read, and not for each loss anew. */
-const HEALING_DELAY_MS = 500;
-
 /**
  * Fills a table of distinct flows from the kernel: it subscribes, lists the table, and goes on with the events
  * of flows that begin, and of those that are confirmed later. Events that are lost are made up for by another
@@ -33,15 +32,18 @@ const HEALING_DELAY_MS = 500;
 export class Observer {
   /** When the last new distinct flow came, by the clock. */
   lastNew: number;
-  /** Whether any flow was seen, by family (AF). */
-  readonly seen = new Set<number>();
   readonly #parts: ObserverParts;
   readonly #matches: (view: FlowView) => boolean;
   readonly #key = new Uint8Array(KEY_BYTES);
+  readonly #lag = new EventLag();
+  readonly #catchUp: CatchUp;
   #events: ConntrackEvents | undefined;
+  /** A bit for each family (AF). */
+  #seen = 0;
   #isListed = false;
-  /** Set from a loss until the table was listed for it. */
-  #healing: Timer | undefined;
+  #isTurnDue = false;
+  /** The table is being listed for a loss, or about to be. */
+  #isHealing = false;
   /** Events were lost that no listing has made up for. */
   #isLossDue = false;
   #isClosed = false;
@@ -49,7 +51,13 @@ export class Observer {
   constructor(parts: ObserverParts) {
     this.#parts = parts;
     this.#matches = parts.client.plan(parts.filter).matches;
+    this.#catchUp = new CatchUp(this.#lag, parts.clock);
     this.lastNew = parts.clock.now();
+  }
+
+  /** Whether any flow of a family (AF) was seen. */
+  hasSeen(family: number): boolean {
+    return (this.#seen & (1 << family)) !== 0;
   }
 
   /**
@@ -79,45 +87,55 @@ export class Observer {
 
   close(): Promise<void> {
     this.#isClosed = true;
-    this.#healing?.cancel();
+    this.#catchUp.stop();
     return this.#events?.close() ?? Promise.resolve();
   }
 
   #hear(view: FlowView): void {
-    if (!this.#matches(view)) return;
+    this.#lag.took(this.#parts.clock.now());
+    if (!this.#isTurnDue) this.#noteTurn();
     // a flow that begins while the table is listed is counted there, or not at all: never twice
-    this.#note(view, view.kind === 'new' && this.#isListed ? 1 : 0);
+    if (this.#matches(view)) this.#note(view, view.kind === 'new' && this.#isListed ? 1 : 0);
+  }
+
+  #noteTurn(): void {
+    this.#isTurnDue = true;
+    this.#parts.clock.nextTurn(() => {
+      this.#isTurnDue = false;
+      this.#lag.turned();
+    });
   }
 
   #note(view: FlowView, flows: number): void {
     const flags = writeFlowKey(view, this.#key);
     if (flags === undefined) return;
-    if (!this.#parts.table.add(this.#key, flags, flows)) return;
-    this.lastNew = this.#parts.clock.now();
-    this.seen.add(view.family);
+    this.#seen |= 1 << view.family;
+    if (this.#parts.table.add(this.#key, flags, flows)) this.lastNew = this.#parts.clock.now();
   }
 
   #recover(): void {
     const { subscription } = this.#events!;
     subscription.growReceiveBuffer(Math.min(subscription.receiveBufferSize, LARGEST_RECEIVE_BUFFER));
     this.#isLossDue = true;
-    if (!this.#healing) this.#healSoon();
+    this.#parts.onLoss();
+    if (!this.#isHealing) this.#healSoon();
   }
 
+  /** The kernel drops events until all that are there have been read: a listing before that would miss some. */
   #healSoon(): void {
-    this.#healing = this.#parts.clock.after(HEALING_DELAY_MS, () => void this.#heal());
+    this.#isHealing = true;
+    this.#catchUp.once(() => void this.#heal());
   }
 
   async #heal(): Promise<void> {
     this.#isLossDue = false;
-    this.#parts.onLoss();
     try {
       await this.list();
     } catch (error) {
       if (!this.#isClosed) this.#parts.onFailure(error);
       return;
     }
-    this.#healing = undefined;
+    this.#isHealing = false;
     if (this.#isLossDue && !this.#isClosed) this.#healSoon();
   }
 }

@@ -1,18 +1,24 @@
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { KEY_BYTES } from '../../report/flowKey.ts';
+import { type CheckedFilter, checkFilter, type Network } from '../../ctnetlink/filter.ts';
+import { contains } from '../../daemon/network.ts';
+import { FLOW_CLASSES } from '../../report/flowClass.ts';
+import { CLASS_AT, DESTINATION_AT, KEY_BYTES, PROTOCOL_AT, SOURCE_AT } from '../../report/flowKey.ts';
 import type { FlowTable } from '../../report/flowTable.ts';
-import { matchesKey, NoFlowError, readFlowLine } from '../../report/readFlows.ts';
+import { NoFlowError, readFlowLine } from '../../report/readFlows.ts';
 import { CliError } from '../errors.ts';
 import type { Io } from '../io.ts';
-import type { ReportSettings } from './settings.ts';
 
-/** Fills the table from a report in JSON; '-' is standard input. */
+/**
+ * Fills the table from a report in JSON; '-' is standard input.
+ * @param filter which of its flows: by family, protocol and networks
+ * @throws CliError where a line is no flow
+ */
 export async function readReport(
   path: string,
   table: FlowTable,
-  { checkedFilter }: ReportSettings,
   io: Io,
+  filter: CheckedFilter = checkFilter({}),
 ): Promise<void> {
   const input = path === '-' ? io.stdin : createReadStream(path);
   const key = new Uint8Array(KEY_BYTES);
@@ -25,7 +31,7 @@ export async function readReport(
       number += 1;
       if (line.trim() === '') continue;
       const { flags, flows } = readFlowLine(line, key);
-      if (matchesKey(checkedFilter, key)) table.add(key, flags, flows);
+      if (matchesKey(filter, key)) table.add(key, flags, flows);
     }
   })();
   try {
@@ -38,4 +44,12 @@ export async function readReport(
       'it has to be a report written with --format json',
     );
   }
+}
+
+/** As far as keys tell: not the mark, the status and the zone. Where it names networks it has their family. */
+function matchesKey({ family, protocol, original }: CheckedFilter, key: Uint8Array): boolean {
+  if (family !== undefined && family !== FLOW_CLASSES[key[CLASS_AT]!]!.family) return false;
+  if (protocol !== undefined && protocol !== key[PROTOCOL_AT]) return false;
+  const isIn = (network: Network | undefined, at: number) => !network || contains(network, key, at);
+  return isIn(original.source, SOURCE_AT) && isIn(original.destination, DESTINATION_AT);
 }

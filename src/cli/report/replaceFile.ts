@@ -13,6 +13,8 @@ import {
 import { basename, dirname, join } from 'node:path';
 import { CliError } from '../errors.ts';
 
+/** Flows are nobody else's business, unless the file that is replaced was. */
+const OWNER_ONLY = 0o600;
 /** Characters that are gathered before they are written. */
 const CHUNK = 1 << 16;
 
@@ -53,7 +55,7 @@ export function checkReplaceable(path: string): void {
 }
 
 /** Opens a file that is not there yet. An error names the file that it is to become. */
-function create(draft: string, path: string, mode = 0o666): number {
+function create(draft: string, path: string, mode = OWNER_ONLY): number {
   try {
     return openSync(draft, 'wx', mode);
   } catch (error) {
