@@ -6,6 +6,7 @@ import { cpus, release } from 'node:os';
 import { parseArgs } from 'node:util';
 import { hasCommand } from '../support/namespace.ts';
 import { type Benchmark, isSkipped, type Row, type Skipped } from './benchmark.ts';
+import { capture } from './capture.ts';
 import { daemonEvents } from './daemonEvents.ts';
 import { daemonLatency } from './daemonLatency.ts';
 import { daemonMemory } from './daemonMemory.ts';
@@ -27,6 +28,7 @@ import { view } from './view.ts';
 const benchmarks: readonly Benchmark[] = [
   events,
   view,
+  capture,
   moderation,
   dump,
   sets,
