@@ -9,9 +9,10 @@ import { Recording } from '../../src/cli/capture/recording.ts';
 import { SetContents } from '../../src/cli/capture/setContents.ts';
 import { size } from '../../src/cli/capture/size.ts';
 import { WallClock } from '../../src/cli/capture/wallClock.ts';
-import { setTypeOf } from '../../src/ipset/setType.ts';
+import { setReply } from '../../src/ipset/attributes.ts';
 import { systemClock } from '../../src/nfnetlink/clock.ts';
 import { OverrunError } from '../../src/nfnetlink/errors.ts';
+import { encodeRequest } from '../../src/nfnetlink/message.ts';
 import { ManualClock } from '../../src/testing/index.ts';
 import { runCli } from '../support/captureIo.ts';
 import { temporaryFolder } from '../support/temporaryFolder.ts';
@@ -55,17 +56,34 @@ test('the time of day goes on with a fraction, and follows a clock that is set',
 });
 
 test('what a set holds: in any order, without times and counters', () => {
-  const type = setTypeOf('hash:ip');
-  const digest = (...elements: Parameters<SetContents['add']>[0][]) => {
+  type Elements = NonNullable<Parameters<typeof setReply.encode>[0]['elements']>['data'];
+  const message = (elements: Elements) =>
+    encodeRequest({ type: 0x0607, flags: 2 }, setReply, {
+      protocol: 7,
+      setName: 'a',
+      typeName: 'hash:net',
+      elements: { data: elements },
+    });
+  /** Of messages with these elements each. */
+  const digest = (...messages: Elements[]) => {
     const contents = new SetContents();
-    for (const element of elements) contents.add(element, type);
+    for (const bytes of messages.map(message)) contents.add(bytes, 0, bytes.length);
     return contents.digest;
   };
-  const [a, b, c] = ['192.0.2.1', '192.0.2.2', '192.0.2.3'].map((ip) => ({ ip }));
-  assert.is(digest(a!, b!), digest(b!, a!));
-  assert.is(digest({ ...a, timeout: 5, packets: 1n }), digest({ ...a, timeout: 6, packets: 2n }));
-  const different = [digest(), digest(a!), digest(b!), digest(a!, b!), digest(a!, c!), digest(a!, a!)];
-  assert.is(new Set([...different, digest({ ...a, nomatch: true })]).size, 7);
+  const [a, b, c] = [1, 2, 3].map((last) => ({ ip: `192.0.2.${last}` }));
+  assert.is(digest([a!, b!, c!]), digest([c!, a!, b!]));
+  assert.is(digest([{ ...a, timeout: 5, packets: 1n }]), digest([{ ...a, timeout: 6, packets: 2n }]));
+  const different = [
+    [],
+    [a!],
+    [b!],
+    [a!, b!],
+    [a!, c!],
+    [a!, a!],
+    [{ ...a, cidr: 24 }],
+    [{ ...a, flags: 4 }],
+  ];
+  assert.is(new Set(different.map((elements) => digest(elements))).size, different.length);
 });
 
 async function recording(

@@ -1,7 +1,8 @@
 import { encodeListFlows } from '../../ctnetlink/requests/list.ts';
-import { IpsetError, type IpsetReader } from '../../ipset/index.ts';
-import { setTypeOf } from '../../ipset/setType.ts';
+import { IPSET_CMD, type IpsetReader } from '../../ipset/index.ts';
+import { listMessage } from '../../ipset/messages.ts';
 import type { Clock, Timer } from '../../nfnetlink/clock.ts';
+import type { KernelError } from '../../nfnetlink/errors.ts';
 import type { Requester } from '../../nfnetlink/requester.ts';
 import { isNetlinkError } from '../errors.ts';
 import { SetContents } from './setContents.ts';
@@ -106,15 +107,19 @@ export class Listings {
 
   /** What a set holds now. */
   async #list(name: string): Promise<string> {
+    const { requester, ipset } = this.#parts;
+    const protocol = await ipset.protocol();
     const contents = new SetContents();
     try {
-      for await (const { header, elements } of this.#parts.ipset.listParts(name, this.#options)) {
-        const type = setTypeOf(header.type);
-        for (const element of elements) contents.add(element, type);
-      }
+      await requester.visit(
+        listMessage(IPSET_CMD.LIST, protocol, name, 'elements'),
+        contents.add,
+        this.#options,
+      );
       return contents.digest;
     } catch (error) {
-      if (error instanceof IpsetError && error.code === 'ENOENT') return ABSENT;
+      if (isNetlinkError(error) && error.kind === 'kernel' && (error as KernelError).code === 'ENOENT')
+        return ABSENT;
       throw error;
     }
   }

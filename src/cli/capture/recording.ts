@@ -63,7 +63,6 @@ export class Recording {
         this.#add(buffer, bounds[2 * i]!, bounds[2 * i + 1]!);
         this.counts.events += 1;
       }
-      this.#flushIfLarge();
     },
     onOverrun: () => {
       this.counts.overruns += 1;
@@ -85,7 +84,6 @@ export class Recording {
         this.#add(buffer, bounds[2 * i]!, bounds[2 * i + 1]!);
         this.counts.listed += 1;
       }
-      this.#flushIfLarge();
     },
   };
 
@@ -116,6 +114,7 @@ export class Recording {
     this.#untold = undefined;
     this.#fileLength += this.#writer.length - before;
     this.#flushTimer ??= this.#parts.clock.after(FLUSH_MS, () => this.#flushLate());
+    if (this.#writer.length >= PIECE) this.#flush();
   }
 
   #rotate(): void {
@@ -136,10 +135,6 @@ export class Recording {
     const now = this.#parts.time.now();
     const seconds = Math.floor(now / 1000);
     this.#writer.setTime(seconds, Math.floor((now - seconds * 1000) * 1e6));
-  }
-
-  #flushIfLarge(): void {
-    if (this.#writer.length >= PIECE) this.#flush();
   }
 
   #flushLate(): void {
