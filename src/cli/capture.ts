@@ -1,8 +1,10 @@
 import { Option } from 'commander';
 import { duration } from '../daemon/config/durations.ts';
 import { type Reader, Refusal } from '../daemon/config/refusal.ts';
+import { checkSetName } from '../ipset/setName.ts';
 import { systemClock } from '../nfnetlink/clock.ts';
 import { NFNLGRP } from '../nfnetlink/constants.ts';
+import type { EncodeError } from '../nfnetlink/errors.ts';
 import { openTransport } from '../nfnetlink/transport/select.ts';
 import { CaptureOutput } from './capture/output.ts';
 import { CaptureSession, type CaptureSockets, warnOfSockets } from './capture/session.ts';
@@ -114,6 +116,7 @@ const count: Reader<number> = (text) => {
 
 async function capture(file: string, options: CaptureOptions, io: Io): Promise<void> {
   checkFile(file, options, io);
+  for (const name of options.withSets ?? []) checkName(name);
   const say = (text: string) => io.stderr.write(`resteer: capture: ${text}\n`);
   const isStopped = stopSignal(options.duration);
   const sockets = await openSockets(options);
@@ -141,6 +144,14 @@ function checkFile(file: string, { rotateSize, rotateKeep }: CaptureOptions, io:
       'standard output is a terminal',
       'name a file, or pipe it into wireshark -k -i -',
     );
+}
+
+function checkName(name: string): void {
+  try {
+    checkSetName(name);
+  } catch (error) {
+    throw usageError('capture: --with-sets', (error as EncodeError).reason);
+  }
 }
 
 /** Resolves at the first signal, or when the time is over; a second signal ends the process. */

@@ -13,6 +13,9 @@ export interface HexLine {
 /** The longest datagram that is read: ten times the kernel's default send buffer. */
 const MAX_BYTES = 1 << 21;
 
+/** How a file of gzip begins. */
+const GZIP = [0x1f, 0x8b];
+
 const LINE_FEED = 10;
 const COMMENT = 35;
 const NOT_HEX = -1;
@@ -100,8 +103,12 @@ export async function* hexLines(
   const reader = new HexLineReader();
   for await (const bytes of source) {
     if (bytes.includes(0)) {
-      const why = `${name} is binary, not lines of hexadecimal digits`;
-      throw new CliError('decode', why, 'a single datagram becomes a line by `xxd -p -c 0 FILE`');
+      const why = `${name} is binary, neither a capture file nor lines of hexadecimal digits`;
+      const isCompressed = bytes[0] === GZIP[0] && bytes[1] === GZIP[1];
+      const mend = isCompressed
+        ? 'it is compressed: `zcat FILE | resteer decode`'
+        : 'a single datagram becomes a line by `xxd -p -c 0 FILE`';
+      throw new CliError('decode', why, mend);
     }
     for (const line of reader.push(bytes)) yield inputOf(line);
   }

@@ -229,6 +229,13 @@ function defineTests(client: ConntrackClient, transport: Transport): void {
     }
   });
 
+  test('a disk that turns out to be full when the rest is written is no success', async () => {
+    const capture = await CaptureProcess.start(['/dev/full']);
+    assert.is(await capture.stop(), 1);
+    assert.match(capture.errors, /\/dev\/full \(0 bytes\)/);
+    assert.match(capture.errors, /resteer: capture: \/dev\/full: write: ENOSPC: the disk is full/);
+  });
+
   test('standard output: a reader gets whole blocks, and ends it by going away', async () => {
     const capture = await CaptureProcess.start(['-'], 'pipe');
     const pieces: Buffer[] = [];

@@ -239,14 +239,18 @@ test('the disk is told of once it fails, and what is written stays whole', async
   output.listen({ onFull: () => {}, onFailed: ({ code }) => failures.push(code!) });
   hear(10);
   made.end();
-  await output.close();
-  assert.equal([failures, output.bytes], [['ENOSPC'], 0]);
+  await output.close().then(
+    () => assert.unreachable('closed'),
+    ({ code }) => failures.push(code),
+  );
+  assert.equal([failures, output.bytes], [['ENOSPC', 'ENOSPC'], 0]);
 });
 
 test('wrong options are answered before anything is opened', async () => {
   const answers: [args: string, answer: string][] = [
     ['x --rotate-keep 3', '--rotate-keep: there is one file only: add --rotate-size'],
     ['- --rotate-size 1M', '--rotate-size: standard output cannot be rotated: name a file'],
+    [`x --with-sets a ${'b'.repeat(32)}`, `--with-sets: "${'b'.repeat(32)}" has 32 bytes, at most 31 fit`],
     ['x --rotate-size 5', "--rotate-size: '5' is out of range: a size from 64K to 1024G"],
     [
       'x --duration 5',

@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { isoTime } from '../../src/cli/captureInput.ts';
@@ -203,6 +204,17 @@ for (const name of ['nlmon.pcap', 'nlmon.pcapng']) {
     assert.ok(others.every(({ kind }) => /^(IPCTNL|IPSET|NLMSG)_/.test(kind)));
   });
 }
+
+test('a compressed capture says how to read it', async () => {
+  const { exitCode, err } = await runCli(['decode'], {
+    input: [gzipSync(readFileSync(captured('text2pcap.pcap')))],
+  });
+  assert.is(exitCode, 1);
+  assert.match(
+    err,
+    /neither a capture file nor lines of hexadecimal digits: it is compressed: `zcat FILE \| resteer decode`/,
+  );
+});
 
 test('times', () => {
   assert.is(isoTime(1_795_622_400_000_000_001n), '2026-11-25T16:00:00.000000001Z');

@@ -125,10 +125,11 @@ export class CaptureOutput {
     return this.#jobs;
   }
 
-  /** Closes the file when everything is written. */
+  /** Closes the file when everything is written. @throws what the listener has heard of, where that failed */
   async close(): Promise<void> {
     await this.drained();
     if (this.#file.fd !== STANDARD_OUTPUT) await closeFile(this.#file.fd).catch(() => {});
+    if (this.#failure !== undefined) throw this.#failure;
   }
 
   #do(job: () => Promise<void>): void {
