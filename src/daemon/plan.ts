@@ -43,6 +43,8 @@ export type MatchField = 'src' | 'dst' | 'sport' | 'dport';
 
 export interface PlanRule {
   readonly name: string;
+  /** Where a file names its set, for messages: 'FILE: line N'. */
+  readonly source?: string;
   /** Null for a rule without a set: it takes every flow that it fits, so that no rule behind it is reached. */
   readonly set: string | null;
   /** Empty where there is no set. */

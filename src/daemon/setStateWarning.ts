@@ -8,13 +8,18 @@ export function tellSetState(warnings: Warnings, rule: PlanRule, state: SetState
   warnings.mended(what);
   // which of the names that exemptions have had are there depends on the firewall's version
   if (rule.exempt === 'optional') return;
+  const at = rule.source === undefined ? '' : `${rule.source}: `;
   if (state.kind === 'missing') {
     warnings.warn(
       what,
-      `there is no set ${rule.set}`,
+      `${at}there is no set ${rule.set}`,
       'it is looked for again; create it or correct its name',
     );
   } else if (state.kind === 'unfit') {
-    warnings.warn(what, state.why, 'the rule can match nothing: correct its match, its family or the set');
+    warnings.warn(
+      what,
+      `${at}${state.why}`,
+      'the rule can match nothing: correct its match, its family or the set',
+    );
   }
 }

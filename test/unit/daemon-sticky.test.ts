@@ -133,17 +133,22 @@ test('plain and exempt rules at work: taken, moved off a dead uplink, left alone
   );
 });
 
-test('a missing exempt set is told of unless it is optional', async () => {
+test('sets that are missing or fit no rule are told of, with their place in the file, unless they are optional', async () => {
   const rules = [
     rule([], { name: 'mine', set: 'mine', exempt: 'required' }),
     rule([], { name: 'theirs', set: 'theirs', exempt: 'optional' }),
+    rule([0], { name: 'named', set: 'gone', source: '/etc/config/mwan3: line 7' }),
+    rule([0], { name: 'two', set: 'ports', source: '/etc/config/mwan3: line 9' }),
     rule([0]),
   ];
-  const bench = await EngineBench.open(twoWans({ rules }));
-  assert.equal(
-    bench.events('warning').map(({ what, why }) => `${what}: ${why}`),
-    ['rule mine: there is no set mine'],
-  );
+  const bench = await EngineBench.open(twoWans({ rules }), (kernel) => {
+    kernel.addSet('set', []);
+    kernel.addSet('ports', [], 'hash:ip,port');
+  });
+  const [first, second, third] = bench.events('warning').map(({ what, why }) => `${what}: ${why}`);
+  assert.is(first, 'rule mine: there is no set mine');
+  assert.is(second, 'rule named: /etc/config/mwan3: line 7: there is no set gone');
+  assert.match(third!, /^rule two: \/etc\/config\/mwan3: line 9: set ports .hash:ip,port. has 2 dimensions/);
 });
 
 test.run();

@@ -117,6 +117,25 @@ test("a rule's addresses, protocol and ports", () => {
   assert.is(rule.sticky, null);
 });
 
+test('ports count for tcp and udp in these very words, as in mwan3', () => {
+  assert.equal(ruleOf('option proto udp', 'option dest_port 53').destinationPorts, [{ from: 53, to: 53 }]);
+  for (const proto of ['TCP', '6', 'sctp', 'all'])
+    assert.equal(ruleOf(`option proto ${proto}`, 'option dest_port 53').destinationPorts, [], proto);
+});
+
+test('an interface is enabled by every word that OpenWrt takes for yes', () => {
+  const warnings = (word: string) =>
+    load({ [CONFIG]: minimal.replace('option enabled 1', `option enabled ${word}`) }).warnings;
+  for (const word of ['1', 'on', 'true', 'yes', 'enabled']) assert.equal(warnings(word), [], word);
+  for (const word of ['0', 'off', 'false', 'no', 'disabled'])
+    assert.match(warnings(word).join(), 'interface "wan" is not enabled: it is never online', word);
+});
+
+test('a rule says where its set is named', () => {
+  assert.is(ruleOf().source, `${CONFIG}: line 10`);
+  assert.is(load({ [CONFIG]: minimal.replace('option ipset app', '') }).plan.rules.at(-1)!.source, undefined);
+});
+
 test('a sticky rule names the sets of both versions', () => {
   assert.equal(ruleOf('option sticky 1').sticky, {
     ipv4: ['mwan3_rule_ipv4_app', 'mwan3_sticky_v4_app'],

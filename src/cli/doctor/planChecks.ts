@@ -74,11 +74,12 @@ const sets = ofWorld(({ plan, sets: answer, elementCounts }) => {
   plan.rules.forEach((rule, r) => {
     if (rule.set === null || rule.exempt) return;
     const state = answer.value[r]!;
+    const at = rule.source === undefined ? '' : `${rule.source}: `;
     if (state.kind === 'missing') {
-      faults.push(`rule ${rule.name}: there is no set ${rule.set}`);
+      faults.push(`rule ${rule.name}: ${at}there is no set ${rule.set}`);
       mends.push(`ipset create ${rule.set} ${typeFor(rule)}`);
     } else if (state.kind === 'unfit') {
-      faults.push(`rule ${rule.name}: ${state.why}`);
+      faults.push(`rule ${rule.name}: ${at}${state.why}`);
       mends.push(`correct the match or the family of rule ${rule.name}, or make the set anew`);
     } else if (elementCounts.get(rule.set) === 0) {
       faults.push(`rule ${rule.name}: set ${rule.set} is empty`);

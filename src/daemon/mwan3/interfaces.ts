@@ -1,7 +1,7 @@
 import { markText } from '../config/marks.ts';
 import type { Family, PlanInterface } from '../plan.ts';
 import { markOfId, specialIds } from './marks.ts';
-import { isOn, optionOf } from './options.ts';
+import { optionOf } from './options.ts';
 import type { UciFile, UciSection } from './uci.ts';
 import { sectionText, type WarnOfLine } from './warnings.ts';
 
@@ -37,7 +37,7 @@ export function readInterfaces(
       warn(line, `${what}: ignored, though it takes id ${id}`);
       continue;
     }
-    if (!isOn(section, 'enabled', warn)) disabled.add(name);
+    if (!isEnabled(section, warn)) disabled.add(name);
     else if (optionOf(section, 'track_ip') === undefined) {
       warn(
         line,
@@ -58,6 +58,18 @@ export function readInterfaces(
     });
   }
   return { list, indexOf, disabled };
+}
+
+/** As config_get_bool() in OpenWrt's lib/functions.sh, without a default. */
+function isEnabled(section: UciSection, warn: WarnOfLine): boolean {
+  const value = optionOf(section, 'enabled');
+  if (value === undefined || /^(?:0|off|false|no|disabled)$/.test(value.text)) return false;
+  if (/^(?:1|on|true|yes|enabled)$/.test(value.text)) return true;
+  warn(
+    value.line,
+    `${sectionText(section)}: enabled ${JSON.stringify(value.text)} is neither 0 nor 1: taken as 0`,
+  );
+  return false;
 }
 
 function familyOf(section: UciSection, warn: WarnOfLine): Family {

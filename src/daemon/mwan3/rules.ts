@@ -25,8 +25,6 @@ const KNOWN = [
 
 /** Policies that every mwan3 has: they mark a flow with no interface's mark. */
 const WITHOUT_MEMBERS: readonly string[] = ['default', 'unreachable', 'blackhole'];
-const TCP = 6;
-const UDP = 17;
 
 /** A rule that mwan3 does not set, with the reason as a sentence. */
 class Ignored extends Error {
@@ -41,14 +39,20 @@ class Ignored extends Error {
  * Reads the rules in their order; those that mwan3 itself does not set are left out with a warning.
  * Source: mwan3_set_user_iptables_rule() in lib/mwan3/mwan3.sh.
  */
-export function readRules({ sections }: UciFile, policies: Mwan3Policies, warn: WarnOfLine): PlanRule[] {
+export function readRules(
+  { file, sections }: UciFile,
+  policies: Mwan3Policies,
+  warn: WarnOfLine,
+): PlanRule[] {
   const rules: PlanRule[] = [];
   let number = 0;
   for (const section of sections.filter(({ type }) => type === 'rule')) {
     warnOfMisspelt(section, KNOWN, warn);
     try {
       // in the words of the uci command
-      rules.push(readRule(section, section.name ?? `@rule[${number}]`, policies, warn));
+      const rule = readRule(section, section.name ?? `@rule[${number}]`, policies, warn);
+      const at = optionOf(section, 'ipset')?.line;
+      rules.push(at === undefined ? rule : { ...rule, source: `${file}: line ${at}` });
     } catch (error) {
       if (!(error instanceof Ignored)) throw error;
       warn(error.line, `${sectionText(section)}: ignored: ${error.message}`);
@@ -69,14 +73,15 @@ function readRule(section: UciSection, name: string, policies: Mwan3Policies, wa
   const family = familyOf(section, [...sources, ...destinations], warn);
   const protocol = protocolOf(section);
   const isSeen = !comesFromInterface(section, warn);
+  warnOfWords(section, warn);
   return {
     name,
     set,
     match: set === null ? [] : ['dst'],
     ...(family && { family }),
     ...(protocol !== undefined && { protocol }),
-    sourcePorts: portsOf(section, 'src_port', protocol, warn),
-    destinationPorts: portsOf(section, 'dest_port', protocol, warn),
+    sourcePorts: portsOf(section, 'src_port', warn),
+    destinationPorts: portsOf(section, 'dest_port', warn),
     sources,
     destinations,
     members: isSeen ? members : [],
@@ -141,17 +146,14 @@ function protocolOf(section: UciSection): number | undefined {
   return protocol ?? undefined;
 }
 
-/** mwan3 passes ports over unless the rule is for TCP or UDP. */
-function portsOf(
-  section: UciSection,
-  option: string,
-  protocol: number | undefined,
-  warn: WarnOfLine,
-): readonly PortRange[] {
+/** mwan3 passes ports over unless the rule is for TCP or UDP, in these very words. */
+function portsOf(section: UciSection, option: string, warn: WarnOfLine): readonly PortRange[] {
   const items = itemsOf(section, option);
   if (items.length === 0) return [];
-  if (protocol !== TCP && protocol !== UDP) {
-    warn(items[0]!.line, `${sectionText(section)}: ${option} is passed over: proto is neither tcp nor udp`);
+  const protocol = optionOf(section, 'proto')?.text ?? 'all';
+  if (protocol !== 'tcp' && protocol !== 'udp') {
+    const why = `${option} is passed over: proto ${JSON.stringify(protocol)} is neither "tcp" nor "udp"`;
+    warn(items[0]!.line, `${sectionText(section)}: ${why}`);
     return [];
   }
   return items.map(({ text, line }) => {
@@ -160,6 +162,16 @@ function portsOf(
       throw new Ignored(`${option} ${JSON.stringify(text)} is no port or range such as 80:90`, line);
     return range;
   });
+}
+
+/** mwan3 puts the words as they are into the input of iptables-restore, which then refuses all of it. */
+function warnOfWords(section: UciSection, warn: WarnOfLine): void {
+  for (const option of ['src_ip', 'dest_ip', 'src_port', 'dest_port']) {
+    const value = optionOf(section, option);
+    if (!value || !/\S\s+\S/.test(value.text)) continue;
+    const why = `${option} is more than one word, so mwan3 can set none of its rules: put commas between`;
+    warn(value.line, `${sectionText(section)}: ${why}`);
+  }
 }
 
 /** Connection tracking does not tell on which interface a flow came in. */
