@@ -2,10 +2,11 @@ import { spawnSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { join } from 'node:path';
 
-/** The commands of the integration tests and of the laboratory, and the Debian package of each. */
+/** The commands of the integration tests, of the laboratory and of other kernels, and the Debian package of each. */
 const packages = {
   busybox: 'busybox-static',
   conntrack: 'conntrack',
+  cpio: 'cpio',
   ip: 'iproute2',
   ipset: 'ipset',
   iptables: 'iptables',
@@ -13,14 +14,30 @@ const packages = {
   make: 'make',
   nft: 'nftables',
   ping: 'iputils-ping',
+  'qemu-system-x86_64': 'qemu-system-x86',
   shellcheck: 'shellcheck',
   sysctl: 'procps',
   'systemd-analyze': 'systemd',
   tshark: 'tshark',
+  xz: 'xz-utils',
 };
 
 /** What `resteer demo` calls. */
 export const demoTools = ['ip', 'ipset', 'iptables', 'sysctl'];
+
+/** What emulating other kernels takes beside. */
+export const kernelTools = [
+  'busybox',
+  'conntrack',
+  'cpio',
+  'ip',
+  'ipset',
+  'iptables',
+  'qemu-system-x86_64',
+  'sysctl',
+  'xz',
+];
+const forKernelsAlone = ['cpio', 'qemu-system-x86_64', 'xz'];
 
 /** Without these the tests that are about them say that they are skipped. */
 const dispensable = ['ld-musl-config', 'systemd-analyze', 'tshark'];
@@ -50,7 +67,9 @@ function aptGet(...args) {
  * @returns {{ reason?: string, fatal?: boolean }} why they cannot run here; `fatal` when only the
  * packages are missing, so that going on would hide it.
  */
-export function installTools(commands = Object.keys(packages)) {
+export function installTools(
+  commands = Object.keys(packages).filter((name) => !forKernelsAlone.includes(name)),
+) {
   const missingTools = () => commands.filter((name) => !isCommand(name));
   if (process.platform !== 'linux') return { reason: 'needs Linux' };
   let missing = missingTools();

@@ -15,6 +15,7 @@ requireLab(import.meta.url);
 /** Emulated machines are slower. */
 const slowness = Number(process.env.RESTEER_SLOWNESS ?? 1);
 const AGE_MS = 6000 * slowness;
+const SETTLE_MS = 400;
 const HOLD_DOWN_MS = 1000;
 const [APP, WEB, KEEP, OTHER] = ['203.0.113.10', '203.0.113.11', '203.0.113.12', '203.0.113.13'] as const;
 
@@ -38,7 +39,7 @@ const common = [
   ...[policy('ranked', 'wan', 'wanb'), policy('only_c', 'wanc')],
 ];
 const settings = `config resteer
-	option settle '400ms'
+	option settle '${SETTLE_MS}ms'
 	option hold_down '${HOLD_DOWN_MS}ms'
 	option failback_age '${AGE_MS}ms'
 	list recheck '200ms'
@@ -127,6 +128,8 @@ test('failover moves the flows of the dead uplink alone; failback those that are
     await lab.addToSet('app', APP);
     await lab.addToSet('web', WEB);
     await lab.addToSet('keep', KEEP);
+    // an entry of one exchange is to outlive its youth
+    await lab.setSysctl(lab.router, 'net.netfilter.nf_conntrack_udp_timeout', 600);
     await lab.client(2).listen('tcp', 8080, [lab.plan.lan.clients[1]!.ipv4]);
     const begin = async (name: string, opening: Promise<TrafficFlow>, wan: number): Promise<Watched> => {
       const flow = await opening;
@@ -166,6 +169,7 @@ test('failover moves the flows of the dead uplink alone; failback those that are
       ...[dead[0]!, dead[2]!],
       await begin('old in the set that is kept', two.tcp({ address: KEEP }), 2),
       await begin('old in the set that goes back', two.tcp({ address: WEB, port: 8443 }), 2),
+      await begin('old, and not kept up by the other end', two.udp({ address: OTHER }), 2),
     ];
     const oldest = performance.now() + AGE_MS + 500;
     await until('the flows are old', () => performance.now() > oldest, 60_000 * slowness);
@@ -174,13 +178,15 @@ test('failover moves the flows of the dead uplink alone; failback those that are
       await begin('young in a set', one.tcp({ address: WEB }), 2),
       await begin('young in the set that is kept', one.tcp({ address: KEEP }), 2),
     ];
+    // whether both ends kept this one up is a matter of time
+    await lab.router.exec('conntrack', ['-D', '-p', 'udp', '--sport', String(dead[1]!.flow.localPort)]);
     const before = deletedBy(daemon).length;
     const outage = daemon.events.length;
     await site.regain(1);
     const { time } = await daemon.event('interface', ({ name, online }) => name === 'wan' && online, {
       since: outage,
     });
-    const goBack = [young[0]!, young[1]!, old[3]!, dead[1]!];
+    const goBack = [young[0]!, young[1]!, old[3]!, old[4]!];
     for (const { name, flow } of goBack) {
       const back = await flow.sendUntil(on(1), { withinMs: 10_000 * slowness });
       assert.is(back.wan, 1, name);
@@ -212,11 +218,15 @@ test('in a total outage, and while mwan3 stops, starts or reloads, nothing is re
       assert.equal(deletedBy(daemon), []);
     };
 
-    for (const wan of [1, 2, 3]) await site.lose(wan, wan === 3 ? 'ifdown' : 'disconnected');
+    // in an order in which no flow has anywhere else to go
+    for (const wan of [3, 2, 1]) await site.lose(wan, wan === 3 ? 'ifdown' : 'disconnected');
     for (const name of ['wan', 'wanb', 'wanc'])
       await daemon.event('interface', (event) => event.name === name && !event.online);
-    const settled = daemon.events.length;
-    await daemon.event('sweep', ({ cause }) => cause === 'interface', { since: settled });
+    const last = Date.parse(daemon.events.findLast(({ event }) => event === 'interface')!.time);
+    await daemon.event(
+      'sweep',
+      ({ cause, time }) => cause === 'interface' && Date.parse(time) >= last + SETTLE_MS,
+    );
     await isQuiet();
     for (const wan of [1, 2, 3]) await site.regain(wan, wan === 3 ? 'ifup' : 'connected');
     for (const name of ['wan', 'wanb', 'wanc'])
@@ -238,7 +248,7 @@ test('in a total outage, and while mwan3 stops, starts or reloads, nothing is re
     await assertUntouched(flows);
 
     mark = daemon.events.length;
-    await site.reload(0.7);
+    await site.mwan3('reload', '', 0.7);
     await stopped();
     await started();
     await isQuiet();

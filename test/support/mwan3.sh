@@ -18,6 +18,10 @@ here=$(dirname "$0")
 run=$root/var/run/mwan3
 log=$run/iptables_log
 
+# a busybox may have an ip of its own, which knows no rules such as these
+real_ip=$(which ip)
+ip() { "$real_ip" "$@"; }
+
 # every section and option as a line: TYPE NAME, or TYPE NAME KEY VALUE
 read_config() {
 	awk '

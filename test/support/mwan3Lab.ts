@@ -1,4 +1,5 @@
 /** A laboratory with three uplinks whose marks, policies and run-time files a script keeps as mwan3 does. */
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,7 +7,10 @@ import { fileURLToPath } from 'node:url';
 import type { RouterDaemon } from '../../src/cli/demo/routerDaemon.ts';
 import { buildLab, type Lab } from '../../src/lab/index.ts';
 import { startDaemon } from './daemonLab.ts';
+import { hasCommand } from './namespace.ts';
 
+/** A router's own shell, where there is one. */
+const shell = hasCommand('busybox') ? ['busybox', 'ash'] : ['sh'];
 const script = fileURLToPath(new URL('mwan3.sh', import.meta.url));
 
 /** What happens to one of mwan3's interfaces. */
@@ -52,14 +56,14 @@ export class Mwan3Lab {
     return opened;
   }
 
-  /** One of the script's commands. */
-  async mwan3(command: string, ...more: readonly string[]): Promise<void> {
-    await this.lab.router.exec('sh', [script, this.root, command, ...more]);
-  }
-
-  /** mwan3 starts anew; each of its steps takes so many seconds, as on a slow router. */
-  async reload(pause = 0): Promise<void> {
-    await this.lab.router.exec('env', [`PAUSE=${pause}`, 'sh', script, this.root, 'reload']);
+  /** One of the script's commands; each step of a start takes so many seconds, as on a slow router. */
+  async mwan3(command: string, interfaceName = '', pause = 0): Promise<void> {
+    const args = [`PAUSE=${pause}`, ...shell, script, this.root, command, interfaceName];
+    const child = this.lab.router.spawn('env', args, { stdio: ['ignore', 'inherit', 'pipe'] });
+    const said: string[] = [];
+    child.stderr!.setEncoding('utf8').on('data', (text) => said.push(text));
+    const [status] = await once(child, 'close');
+    if (status !== 0) throw new Error(`mwan3.sh ${command} ${interfaceName}: ${status}: ${said.join('')}`);
   }
 
   /** The provider forwards nothing any more, as its interface stays up; mwan3's tracking notices. */
