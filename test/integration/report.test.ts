@@ -3,11 +3,13 @@
  * rules that are drafted let the same traffic pass and nothing else.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { openTransport } from '../../src/nfnetlink/transport/select.ts';
+import { createFlows, deleteFlows } from '../support/flowSource.ts';
 import {
   type Attempt,
   CLIENT,
@@ -95,6 +97,9 @@ const household: readonly (Attempt & { readonly isAnswered: boolean })[] = [
   { protocol: 'tcp', address: ROUTER.ipv6, port: 8080, isAnswered: true },
 ];
 const answers = household.map(({ isAnswered }) => isAnswered);
+
+/** More flows than the largest receive buffer holds events of. */
+const MANY = 30_000;
 
 const stranger: readonly Attempt[] = [
   { protocol: 'tcp', address: SERVER.ipv4, port: 444 },
@@ -247,6 +252,29 @@ await insideNamespace(import.meta.url, async () => {
 
   test('it ends when nothing new comes', () => {
     assert.equal(lines('--until-idle', '100ms'), expected);
+  });
+
+  test('events that were lost are said and made up for', async () => {
+    const path = join(folder, 'lost.json');
+    const running = new Running('--source', '10.0.0.0/8', '--format', 'json', '--output', path);
+    await running.listens();
+    const transport = await openTransport();
+    // it hears nothing of more than its buffer holds
+    running.signal('SIGSTOP');
+    createFlows(transport, 0, MANY);
+    running.signal('SIGCONT');
+    const version = () => (existsSync(path) ? statSync(path).ino : 0);
+    const count = () => (existsSync(path) ? readFileSync(path, 'utf8').split('\n').length - 1 : 0);
+    for (let tries = 0; count() < MANY && tries < 50; tries++) {
+      const before = version();
+      running.signal('SIGUSR1');
+      await until(`another report: ${running.errors}`, () => version() !== before);
+    }
+    assert.is(await running.end('SIGTERM'), 0);
+    assert.match(running.errors, /^resteer: report: events were lost/);
+    assert.is(count(), MANY);
+    deleteFlows(transport, 0, MANY);
+    await transport.close();
   });
 
   test('drafts of every format load', () => {

@@ -5,6 +5,8 @@
 export class Requests {
   #answer: (() => Promise<void>) | undefined;
   #work: Promise<void> = Promise.resolve();
+  /** One request waits for the answer before it: more would be answered the same. */
+  #isWaiting = false;
 
   constructor() {
     process.on('SIGUSR1', this.#ask);
@@ -27,6 +29,11 @@ export class Requests {
 
   readonly #ask = (): void => {
     const answer = this.#answer;
-    if (answer) this.#work = this.#work.then(answer);
+    if (!answer || this.#isWaiting) return;
+    this.#isWaiting = true;
+    this.#work = this.#work.then(() => {
+      this.#isWaiting = false;
+      return answer();
+    });
   };
 }
