@@ -40,9 +40,10 @@ interface CaptureOptions {
 }
 
 const examples = `
-FILE is overwritten where it is there; - is standard output. It is pcapng of link type 253 (netlink), which Wireshark,
-tshark and resteer decode read, made readable to its owner alone. Events that the kernel has no room for are lost:
-the file says where and how many, and so does the summary at the end; a larger --buffer takes longer bursts.
+FILE goes first, since --with-sets and --events take every word behind them. It is overwritten where it is there; - is
+standard output. What it holds is pcapng of link type 253 (netlink), which Wireshark, tshark and resteer decode read; its
+owner alone may read it. Events that the kernel has no room for are lost: the file says where and how many, and so does
+the summary at the end; a larger --buffer takes longer bursts.
 
 With --rotate-size the files are named as dumpcap names them: flows.pcapng becomes
 flows_00001_20260131235959.pcapng and so on; each begins with listings of its own, which do not count.

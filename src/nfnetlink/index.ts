@@ -18,4 +18,5 @@ export * from './scalar.ts';
 export * from './subscription.ts';
 export * from './subsystem.ts';
 export * from './transport.ts';
+export * from './transportTap.ts';
 export * from './tree.ts';

@@ -1,7 +1,8 @@
 // run: timeout=240
 /** `resteer capture` on the real kernel, beside conntrack(8), ipset(8) and Wireshark's tshark, editcap and mergecap. */
 import { spawn } from 'node:child_process';
-import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -252,6 +253,33 @@ function defineTests(client: ConntrackClient, transport: Transport): void {
     }
     assert.is(await capture.ended(), 0);
     assert.match(capture.errors, /events in standard output/);
+  });
+
+  test('a reader that is slower than the kernel: nothing grows, and what is lost is counted', async () => {
+    const capture = await CaptureProcess.start(['-', '--events', 'new', '--buffer', '64K'], 'pipe');
+    const memory = () =>
+      Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${capture.child.pid}/status`, 'utf8'))![1]);
+    createFlows(transport, 0, 1000);
+    await once(capture.child.stdout!, 'readable');
+    const before = memory();
+    // 7 MB, where a pipe takes 64 KB and 1 MB may wait
+    const count = 30_000;
+    for (let first = 1000; first < count; first += 500) {
+      createFlows(transport, first, 500);
+      deleteFlows(transport, first, 500);
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+    const after = memory();
+    const pieces: Buffer[] = [];
+    const path = newPath();
+    capture.child.stdout!.on('data', (piece) => pieces.push(piece));
+    assert.is(await capture.stop(), 0);
+    writeFileSync(path, Buffer.concat(pieces));
+    const { flows, isCut } = recorded(path);
+    const lost = Number(/([\d,]+) LOST/.exec(capture.errors)![1]!.replaceAll(',', ''));
+    assert.is(isCut, false);
+    assert.is(flows.length + lost, count);
+    assert.ok(after - before < 15_000, `${after - before} kB more`);
   });
 
   test('rotation: names that sort, each file whole, none lost between two', async () => {
