@@ -29,7 +29,7 @@ const releases = { '5.10': 'bullseye', 6.1: 'bookworm', 6.12: 'trixie' };
 /** The test files that a kernel can make fail, or pass. */
 const tests = ['ctnetlink-filters', 'ipset-types', 'mwan3-lab'];
 
-const cache = join(root, 'node_modules/.cache/kernels');
+const cache = join(root, '.cache/kernels');
 const executable = join(root, 'dist/resteer.cjs');
 const SLOWNESS = 12;
 const LIMIT_SECONDS = 900;
