@@ -172,7 +172,7 @@ export class InterfaceWatch {
       if (before === -1) continue;
       online[index] = previous.#states.online[before]!;
       const change = previous.#changes.get(before);
-      if (change) this.#changes.set(index, change);
+      if (change && this.#options.settle) this.#changes.set(index, change);
       const outage = previous.#outages.get(before);
       if (outage) this.#outages.set(index, outage);
       else this.#outages.delete(index);
@@ -184,7 +184,7 @@ export class InterfaceWatch {
     const { clock } = this.#options;
     // one that was back for a moment only has been offline all the time
     const isBrief = this.#changes.get(index)?.was === false;
-    const from = (isBrief && this.#outages.get(index)?.from) || clock.now();
+    const from = (isBrief ? this.#outages.get(index)?.from : undefined) ?? clock.now();
     this.#outages.set(index, { from, to: Number.POSITIVE_INFINITY });
   }
 
