@@ -7,6 +7,7 @@ import { parseArgs } from 'node:util';
 import { hasCommand } from '../support/namespace.ts';
 import { type Benchmark, isSkipped, type Row, type Skipped } from './benchmark.ts';
 import { capture } from './capture.ts';
+import { conntrackCli } from './conntrackCli.ts';
 import { daemonEvents } from './daemonEvents.ts';
 import { daemonLatency } from './daemonLatency.ts';
 import { daemonMemory } from './daemonMemory.ts';
@@ -41,6 +42,7 @@ const benchmarks: readonly Benchmark[] = [
   daemonStart,
   reportMemory,
   shellPipeline,
+  conntrackCli,
 ];
 
 function readOptions() {

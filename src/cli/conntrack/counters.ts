@@ -8,6 +8,7 @@ import {
   decodeTableStatistics,
   type ExpectationStatistics,
 } from '../../ctnetlink/statistics.ts';
+import { messageFamily } from '../../nfnetlink/message.ts';
 import { isNetlinkError } from '../errors.ts';
 import type { CommandLine } from './commandLine.ts';
 import { failure } from './exit.ts';
@@ -29,11 +30,11 @@ export async function countFlows(line: CommandLine, { questions, output }: Sessi
   }
 }
 
-/** -C expect. */
+/** -C expect: of IPv4, as conntrack(8) counts them. */
 export async function countExpectations(line: CommandLine, { questions, output }: Session): Promise<void> {
   let entries = 0;
-  await (await questions).visit(encodeListExpectations(), () => {
-    entries++;
+  await (await questions).visit(encodeListExpectations(), (bytes, start) => {
+    if (messageFamily(bytes, start) === line.family) entries++;
   });
   output.line(line.output.has('json') ? JSON.stringify({ entries }) : String(entries));
 }
