@@ -140,7 +140,7 @@ export class ByteSink {
 
   /** Sixteen bytes as an IPv6 address. */
   ipv6(source: Uint8Array, at: number): void {
-    this.put(ascii(formatIpv6(source, at)));
+    this.binary(formatIpv6(source, at));
   }
 
   private ensure(room: number): void {

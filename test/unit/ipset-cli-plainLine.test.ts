@@ -37,8 +37,8 @@ const aimed = (typeName: string, command: 'add' | 'del' = 'add', family: number 
 };
 
 /** The bytes that the parser makes of a line; undefined where it reports something. */
-function byParser(typeName: string, text: string, line: number): Uint8Array | undefined {
-  const draft: Draft = { family: AF.INET };
+function byParser(typeName: string, family: number, text: string, line: number): Uint8Array | undefined {
+  const draft: Draft = { family };
   const reading = {
     draft,
     report: new Report(() => {}),
@@ -47,9 +47,13 @@ function byParser(typeName: string, text: string, line: number): Uint8Array | un
     warnNow: () => {},
   };
   const words = splitLine(text) as string[];
-  const isRead =
-    readElement(reading, known(typeName).grammar, words[2]!) &&
-    (words.length === 3 || (words[3] === 'timeout' && keywords.timeout.read(reading, words[4]!)));
+  const { grammar } = known(typeName);
+  let isRead = readElement(reading, grammar, words[2]!);
+  for (let i = 3; i < words.length && isRead; i++) {
+    const option = grammar.add.keywords.find(({ name }) => keywords[name].word === words[i]);
+    const spec = option && keywords[option.name];
+    isRead = spec?.read(reading, spec.takesValue ? words[++i]! : words[i]!) ?? false;
+  }
   if (!isRead || reading.report.severity > 0) return undefined;
   const batch = new ElementBatch(4096);
   batch.append(draft, line);
@@ -74,23 +78,73 @@ const port = fc
     fc.constantFrom('', '-9'),
   )
   .map((parts) => parts.join(''));
+const hexGroup = fc.oneof(
+  { weight: 12, arbitrary: fc.nat(0xffff).map((value) => value.toString(16)) },
+  fc.constantFrom('', '0', '0000', '12345', 'G', 'AbC', '1.2.3.4'),
+);
+const address6 = fc.oneof(
+  fc.array(hexGroup, { minLength: 8, maxLength: 8 }).map((groups) => groups.join(':')),
+  fc
+    .tuple(fc.array(hexGroup, { maxLength: 7 }), fc.array(hexGroup, { maxLength: 7 }))
+    .map((sides) => sides.map((groups) => groups.join(':')).join('::')),
+  fc.constantFrom('::', '::1', '1::', '1:2:3:4:5:6:7:8', '1:2:3:4:5:6:7::', '::2:3:4:5:6:7:8', ':1', '1:::2'),
+);
+const suffix6 = fc.oneof(
+  { weight: 3, arbitrary: fc.constant('') },
+  fc.nat(140).map((cidr) => `/${cidr}`),
+  fc.constantFrom('%lo', '-::9', '/'),
+);
+const extent6 = fc.tuple(address6, suffix6).map((parts) => parts.join(''));
+const comment = fc.oneof(
+  { weight: 4, arbitrary: fc.string({ maxLength: 40 }) },
+  fc.constantFrom('', '-exist', ' ', 'c'.repeat(255), 'c'.repeat(256), 'timeout', '\u00e9', 'a\tb'),
+);
+const maybe = (text: fc.Arbitrary<string>) => fc.oneof(fc.constant(''), text);
 const options = fc.oneof(
   { weight: 3, arbitrary: fc.constant('') },
-  fc.nat(3_000_000).map((seconds) => ` timeout ${seconds}`),
-  fc.constantFrom(' timeout', ' timeout 01', ' timeout x', ' nomatch', '  timeout 5', ' ', '\r'),
+  {
+    weight: 4,
+    arbitrary: fc
+      .tuple(
+        maybe(fc.nat(3_000_000).map((seconds) => ` timeout ${seconds}`)),
+        maybe(fc.constant(' nomatch')),
+        maybe(
+          fc.bigInt({ min: 0n, max: 2n ** 64n }).map((count) => ` packets ${count >> BigInt(count % 60n)}`),
+        ),
+        maybe(fc.nat().map((count) => ` bytes ${count}`)),
+        maybe(comment.map((text) => ` comment "${text}"`)),
+      )
+      .map((parts) => parts.join('')),
+  },
+  fc.constantFrom(
+    ' timeout',
+    ' timeout 01',
+    ' timeout x',
+    ' nomatch',
+    '  timeout 5',
+    ' ',
+    '\r',
+    ' bytes 1 packets 1',
+  ),
 );
 
-for (const [typeName, parts] of Object.entries({
-  'hash:ip': [extent],
-  'hash:net': [extent],
-  'hash:ip,port': [extent, port],
-  'hash:net,port': [extent, port],
-  'hash:ip,port,ip': [extent, port, extent],
-  'hash:ip,port,net': [extent, port, extent],
-  'hash:net,net': [extent, extent],
-})) {
-  test(`a plain line of ${typeName} is what the parser makes of it`, () => {
-    const plain = aimed(typeName);
+const shapes: readonly (readonly [type: string, family: number, parts: readonly fc.Arbitrary<string>[]])[] = [
+  ['hash:ip', AF.INET, [extent]],
+  ['hash:net', AF.INET, [extent]],
+  ['hash:ip,port', AF.INET, [extent, port]],
+  ['hash:net,port', AF.INET, [extent, port]],
+  ['hash:ip,port,ip', AF.INET, [extent, port, extent]],
+  ['hash:ip,port,net', AF.INET, [extent, port, extent]],
+  ['hash:net,net', AF.INET, [extent, extent]],
+  ['hash:ip', AF.INET6, [extent6]],
+  ['hash:net', AF.INET6, [extent6]],
+  ['hash:net,port', AF.INET6, [extent6, port]],
+  ['hash:ip,port,net', AF.INET6, [extent6, port, extent6]],
+];
+
+for (const [typeName, family, parts] of shapes) {
+  test(`a plain line of ${typeName}, family ${family}, is what the parser makes of it`, () => {
+    const plain = aimed(typeName, 'add', family);
     let read = 0;
     const line = fc.tuple(fc.tuple(...parts), options).map(([element, rest]) => `add s ${element}${rest}\n`);
     fc.assert(
@@ -99,10 +153,10 @@ for (const [typeName, parts] of Object.entries({
         const next = plain.read(bytes, 0);
         if (next === -1) return;
         read++;
-        assert.is(next, text.length);
-        const target = new Uint8Array(256).fill(0xaa);
-        const end = plain.write(target, 0, number);
-        assert.equal(target.slice(0, end), byParser(typeName, text, number), text);
+        assert.is(next, Buffer.byteLength(text));
+        const target = new Uint8Array(1024).fill(0xaa);
+        const end = plain.element.write(target, 0, number);
+        assert.equal(target.slice(0, end), byParser(typeName, family, text, number), text);
       }),
       { numRuns: 2000 },
     );
@@ -131,6 +185,8 @@ test('what is not plain is left to the parser', () => {
   }
   assert.is(reads(aimed('hash:ip', 'del'), 'del s 1.2.3.4 timeout 5\n'), -1);
   assert.is(reads(aimed('hash:ip', 'add', AF.INET6), 'add s 1.2.3.4\n'), -1);
+  assert.is(reads(aimed('hash:ip', 'add', AF.INET6), 'add s 2001:db8::1\n'), 18);
+  assert.is(reads(aimed('hash:ip'), 'add s 1.2.3.4 nomatch\n'), -1);
   assert.is(reads(aimed('bitmap:ip,mac'), 'add s 1.2.3.4\n'), -1);
   const forgotten = aimed('hash:ip');
   forgotten.forget();

@@ -55,21 +55,24 @@ export class RestoreBatch {
   /** Adds an element. @returns false, with nothing done, where those that wait must be sent before */
   add(target: RestoreTarget, draft: Draft, line: number): boolean {
     draft.line = line;
-    if (!this.#makeRoom(target, requestedElement.byteLength(draft), line, draft)) return false;
+    const reach = () => reservedEnd(draft);
+    if (!this.#makeRoom(target, requestedElement.byteLength(draft), line, reach)) return false;
     this.#pageLength += this.#batch.append(draft, line);
     return true;
   }
 
   /** Adds the element of a plain line, likewise. */
   addPlain(plain: PlainLine, line: number): boolean {
-    if (!this.#makeRoom(plain.target!, plain.payload, line)) return false;
+    const { element } = plain;
+    const { payload } = element;
+    if (!this.#makeRoom(plain.target!, payload, line, element.reservedEnd)) return false;
     const batch = this.#batch;
-    batch.length = plain.write(batch.bytes, batch.length, line);
-    this.#pageLength += attributeLength(plain.payload);
+    batch.length = element.write(batch.bytes, batch.length, line);
+    this.#pageLength += attributeLength(payload);
     return true;
   }
 
-  #makeRoom(target: RestoreTarget, payload: number, line: number, draft?: Draft): boolean {
+  #makeRoom(target: RestoreTarget, payload: number, line: number, reach: () => number): boolean {
     const { length } = this.#batch;
     const waiting = this.#target;
     if (length === 0 || waiting === undefined) {
@@ -77,7 +80,7 @@ export class RestoreBatch {
       this.#firstLine = line;
     } else {
       if (waiting.command !== target.command || waiting.setName !== target.setName) return false;
-      if (fitsPage(this.#pageLength, payload, draft)) return true;
+      if (fitsPage(this.#pageLength, payload, reach)) return true;
       if (length >= ENOUGH || waiting.exist !== target.exist) return false;
     }
     this.#pageStart = length;
@@ -106,17 +109,22 @@ function emptyPage(setName: string): number {
   return ATTRIBUTES_AT + 8 + attributeLength(Buffer.byteLength(setName) + 1) + LINE_NUMBER + HEADER;
 }
 
-/** Whether an element of so many bytes finds room in a page: the tests of rawdata2attr() in lib/session.c. */
-function fitsPage(pageLength: number, length: number, draft?: Draft): boolean {
+/**
+ * Whether an element of so many bytes finds room in a page: the tests of rawdata2attr() in lib/session.c.
+ * @param reach how far its attributes reach where each string has the room that is reserved for it
+ */
+function fitsPage(pageLength: number, length: number, reach: () => number): boolean {
   const start = pageLength + HEADER;
   if (start + length - LINE_NUMBER + HEADER + 4 + ACKNOWLEDGEMENT > PAGE) return false;
-  if (draft === undefined || pageLength + length + 300 < PAGE) return true;
+  return pageLength + length + 300 < PAGE || start + reach() + ACKNOWLEDGEMENT <= PAGE;
+}
+
+function reservedEnd(draft: Draft): number {
+  let end = 0;
   for (const [field, room] of Object.entries(reserved) as [keyof typeof reserved, number][]) {
-    if (draft[field] === undefined) continue;
-    const before = start + lengthBefore(draft, field);
-    if (before + HEADER + room + ACKNOWLEDGEMENT > PAGE) return false;
+    if (draft[field] !== undefined) end = Math.max(end, lengthBefore(draft, field) + HEADER + room);
   }
-  return true;
+  return end;
 }
 
 function lengthBefore(draft: Draft, field: keyof Draft): number {
