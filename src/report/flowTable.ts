@@ -32,7 +32,7 @@ export interface FlowTableOptions {
 }
 
 /**
- * Distinct flows: 48 bytes each in typed arrays, and 8 to 16 bytes to find them by. Flows are numbered in the
+ * Distinct flows: 48 bytes each in typed arrays, and 5 to 11 bytes to find them by. Flows are numbered in the
  * order in which they came, and none is ever removed, so that a number stays that of its flow.
  */
 export class FlowTable {
