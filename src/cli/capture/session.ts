@@ -15,8 +15,10 @@ import type { CaptureOutput } from './output.ts';
 import { Recording, type RecordingCounts } from './recording.ts';
 import { WallClock } from './wallClock.ts';
 
-/** What is in the socket when the end is called for is still read; the pauses that save work are shorter. */
-const DRAIN_MS = 20;
+/** Nothing has come for so long: the socket is empty. The pauses that save work are shorter. */
+const QUIET_MS = 20;
+/** Where events never cease, what was in the socket when the end was called for is read by then. */
+const LONGEST_DRAIN_MS = 1000;
 
 /** The sockets of a capture; it owns them from now on, and closes them. */
 export interface CaptureSockets {
@@ -128,13 +130,22 @@ export class CaptureSession {
   async untilEnd(): Promise<void> {
     try {
       await this.#ended;
-      await new Promise<void>((resolve) => systemClock.after(DRAIN_MS, resolve));
+      await this.#drain();
     } finally {
       this.#listings?.stop();
       this.#events.hold();
       this.#recording.end();
       await Promise.all([this.#subscription.close(), this.#connection?.close()]);
       await this.#output.close();
+    }
+  }
+
+  /** Reads what is in the socket. */
+  async #drain(): Promise<void> {
+    const limit = systemClock.now() + LONGEST_DRAIN_MS;
+    for (let before = -1; before !== this.counts.events && systemClock.now() < limit; ) {
+      before = this.counts.events;
+      await new Promise<void>((resolve) => systemClock.after(QUIET_MS, resolve));
     }
   }
 
