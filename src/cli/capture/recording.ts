@@ -53,6 +53,8 @@ export class Recording {
   constructor(parts: RecordingParts) {
     this.#parts = parts;
     this.#begin();
+    // so that whoever reads along knows what it is, and a capture that hears nothing is a file too
+    this.#flush();
   }
 
   /** For the socket of events. */
