@@ -6,8 +6,8 @@
  * type << 8 | code), mark, id, zone, interface, the rule that it is misplaced by (10 bits), its age when it was
  * first seen (22 bits, seconds) and when that was (milliseconds of the daemon's clock), source and destination
  * address (16 bytes each, IPv4 in the first four).
- * Memory: 64 bytes a slot plus 4 for the free list, taken in chunks as needed and kept; the store refuses
- * what is over its limit, it never grows past it.
+ * Memory: 64 bytes a slot plus 4 for the queue that it is in, taken in chunks of 4,096 as needed and kept, never
+ * copied; the store refuses what is over its limit, it never grows past it.
  */
 const WORDS = 16;
 const BYTES = 64;
@@ -58,12 +58,13 @@ interface Chunk {
   readonly bytes: Uint8Array;
   readonly words: Uint32Array;
   readonly times: Float64Array;
+  /** The slot behind each in its queue, or in the list of free ones. */
+  readonly next: Uint32Array;
 }
 
 export class FlowStore {
   readonly limit: number;
   #chunks: Chunk[] = [];
-  #next = new Uint32Array(0);
   #free = NONE;
   #used = 0;
 
@@ -86,13 +87,13 @@ export class FlowStore {
     if (this.#used >= this.limit) return -1;
     if (this.#free === NONE) this.#grow();
     const slot = this.#free;
-    this.#free = this.#next[slot]!;
+    this.#free = this.next(slot) >>> 0;
     this.#used++;
     return slot;
   }
 
   free(slot: number): void {
-    this.#next[slot] = this.#free;
+    this.setNext(slot, this.#free);
     this.#free = slot;
     this.#used--;
   }
@@ -165,10 +166,10 @@ export class FlowStore {
   }
   /** The slot behind this one in the queue that holds it, or -1. A queue's owner sets it. */
   next(slot: number): number {
-    return this.#next[slot]! | 0;
+    return this.#chunks[slot >>> CHUNK_BITS]!.next[slot & (CHUNK - 1)]! | 0;
   }
   setNext(slot: number, next: number): void {
-    this.#next[slot] = next;
+    this.#chunks[slot >>> CHUNK_BITS]!.next[slot & (CHUNK - 1)] = next;
   }
   /** Milliseconds of the daemon's clock. */
   firstSeen(slot: number): number {
@@ -200,19 +201,18 @@ export class FlowStore {
   }
 
   #grow(): void {
-    const buffer = new ArrayBuffer(CHUNK * BYTES);
+    const buffer = new ArrayBuffer(CHUNK * (BYTES + 4));
     const first = this.#chunks.length << CHUNK_BITS;
-    this.#chunks.push({
-      bytes: new Uint8Array(buffer),
-      words: new Uint32Array(buffer),
-      times: new Float64Array(buffer),
-    });
-    const next = new Uint32Array(first + CHUNK);
-    next.set(this.#next);
-    for (let slot = first; slot < first + CHUNK - 1; slot++) next[slot] = slot + 1;
-    next[first + CHUNK - 1] = this.#free;
+    const next = new Uint32Array(buffer, CHUNK * BYTES);
+    for (let i = 0; i < CHUNK - 1; i++) next[i] = first + i + 1;
+    next[CHUNK - 1] = this.#free;
     this.#free = first;
-    this.#next = next;
+    this.#chunks.push({
+      bytes: new Uint8Array(buffer, 0, CHUNK * BYTES),
+      words: new Uint32Array(buffer, 0, CHUNK * WORDS),
+      times: new Float64Array(buffer, 0, (CHUNK * BYTES) / 8),
+      next,
+    });
   }
 }
 
