@@ -14,6 +14,7 @@ import { addSourceOptions, type LoadedPlan, loadSource, type PlanSource } from '
 import { CliError, usageError } from './errors.ts';
 import type { Io } from './io.ts';
 import type { AddCommand } from './run.ts';
+import { keepYoungSpaceSmall } from './youngSpace.ts';
 
 interface RunOptions extends PlanSource {
   readonly dryRun?: true;
@@ -54,6 +55,7 @@ export const addRun: AddCommand = (program, io) => {
 
 /** Runs until SIGTERM or SIGINT; resolves when everything is closed. */
 async function runDaemon(options: RunOptions, io: Io): Promise<void> {
+  keepYoungSpaceSmall();
   const loaded = await loadSource(options);
   const level = options.logLevel ?? loaded.settings?.logLevel ?? 'info';
   const log = new LogQueue(io.stdout, systemClock.nextTurn);
