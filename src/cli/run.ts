@@ -20,6 +20,7 @@ const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   report: async () => (await import('./report.ts')).addReport,
   decode: async () => (await import('./decode.ts')).addDecode,
   capture: async () => (await import('./capture.ts')).addCapture,
+  simulate: async () => (await import('./simulate.ts')).addSimulate,
   conntrack: async () => (await import('./conntrack/register.ts')).addConntrack,
   ipset: async () => (await import('./ipset/index.ts')).addIpset,
 };

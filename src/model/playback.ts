@@ -84,6 +84,7 @@ export class Playback {
   }
 
   #message(bytes: Uint8Array, start: number, end: number): void {
+    if ((messageFlags(bytes, start) & NLM_F.REQUEST) !== 0) return;
     const type = messageType(bytes, start);
     if (type === NLMSG.ERROR) {
       this.#refusal(bytes, start, end);

@@ -2,6 +2,7 @@
  * The daemon in a laboratory's router, on the real kernel, and the command line beside it. A file that uses
  * this calls `requireLab(import.meta.url)` first.
  */
+import type { ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import * as assert from 'uvu/assert';
 import { RouterDaemon } from '../../src/cli/demo/routerDaemon.ts';
@@ -105,9 +106,14 @@ export function withLab(options: LabOptions, body: (context: Omit<DaemonLab, 'da
   };
 }
 
-function runInRouter(lab: Lab, args: readonly string[]): Promise<Ran> {
+/** Starts a command of resteer in the router's namespace; its output is to be read. */
+export function startInRouter(lab: Lab, args: readonly string[]): ChildProcess {
   const [command, ...before] = program;
-  const child = lab.router.spawn(command!, [...before, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  return lab.router.spawn(command!, [...before, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+}
+
+function runInRouter(lab: Lab, args: readonly string[]): Promise<Ran> {
+  const child = startInRouter(lab, args);
   const ran = { out: '', err: '' };
   child.stdout!.setEncoding('utf8').on('data', (text: string) => {
     ran.out += text;

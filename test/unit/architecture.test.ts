@@ -17,7 +17,18 @@ const arrows: Record<string, readonly string[]> = {
   nftables: ['nfnetlink'],
   report: ['nfnetlink', 'ctnetlink'],
   lab: [],
-  cli: ['nfnetlink', 'ctnetlink', 'ipset', 'rtnetlink', 'nftables', 'capture', 'report', 'daemon', 'lab'],
+  cli: [
+    'nfnetlink',
+    'ctnetlink',
+    'ipset',
+    'rtnetlink',
+    'nftables',
+    'capture',
+    'report',
+    'daemon',
+    'lab',
+    'model',
+  ],
 };
 
 /** Inside nfnetlink the arrow points from the later to the earlier. */
