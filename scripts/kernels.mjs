@@ -31,7 +31,7 @@ const tests = ['ctnetlink-filters', 'ipset-types', 'mwan3-lab'];
 
 const cache = join(root, '.cache/kernels');
 const executable = join(root, 'dist/resteer.cjs');
-const SLOWNESS = 12;
+const SLOWNESS = 8;
 const LIMIT_SECONDS = 900;
 
 function must(command, args, options = {}) {
@@ -68,7 +68,7 @@ function kernelOf(version) {
   const modules = modulesOf(folder);
   const packed = must('find', [modules, '-name', '*.ko.xz']).split('\n').filter(Boolean);
   if (packed.length > 0) must('xz', ['--decompress', ...packed]);
-  must('busybox', ['depmod', '-b', folder, basename(modules)]);
+  must('busybox', ['depmod', '-b', join(modules, '../../..'), basename(modules)]);
   writeFileSync(join(folder, 'complete'), '');
   return folder;
 }
@@ -198,6 +198,7 @@ async function main(args) {
   );
   const parts = args.filter((arg) => !releases[arg]);
   const names = tests.filter((name) => parts.length === 0 || parts.some((part) => name.includes(part)));
+  if (names.length === 0) throw new Error(`${parts.join(', ')}: no such test: ${tests.join(', ')}`);
   const { reason } = installTools(kernelTools);
   if (reason) throw new Error(reason);
   must('npm', ['run', 'build'], { cwd: root });
