@@ -37,6 +37,11 @@ export function runArguments(tools: Toolchain, name: string, overrides?: object)
   return { args, control };
 }
 
+/** The arguments of the program that only opens what the daemon opens. */
+export function floorArguments(tools: Toolchain): string[] {
+  return ['--no-warnings', tools.floor, join(tools.scratch, 'floor.sock')];
+}
+
 export interface LogLine {
   readonly time: string;
   readonly event: string;

@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Benchmark, Row } from './benchmark.ts';
 import { rssMb } from './cpu.ts';
-import { BenchDaemon, createSet, WRONG_MARK } from './daemon.ts';
+import { BenchDaemon, createSet, floorArguments, WRONG_MARK } from './daemon.ts';
 import { end, inLaboratory, type Laboratory, settled } from './laboratory.ts';
 import type { Runtime, Toolchain } from './toolchain.ts';
 
@@ -20,12 +20,25 @@ async function bare(lab: Laboratory, { node }: Runtime): Promise<number> {
   return mb;
 }
 
+async function sockets(lab: Laboratory, tools: Toolchain, { node, transport }: Runtime): Promise<number> {
+  const child = lab.spawn(node, floorArguments(tools), {
+    env: { ...process.env, RESTEER_TRANSPORT: transport },
+  });
+  await delay(REST_MS);
+  await settled(child.pid!);
+  const mb = rssMb(child.pid!);
+  await end(child);
+  return mb;
+}
+
 async function measure(lab: Laboratory, tools: Toolchain, runtime: Runtime): Promise<Row[]> {
   const idle: number[] = [];
   const node: number[] = [];
+  const floor: number[] = [];
   const full: number[] = [];
   for (let round = 0; round < ROUNDS; round++) {
     node.push(await bare(lab, runtime));
+    floor.push(await sockets(lab, tools, runtime));
     const daemon = await BenchDaemon.start(lab, tools, runtime);
     await delay(REST_MS);
     const atRest = rssMb(daemon.pid);
@@ -46,6 +59,11 @@ async function measure(lab: Laboratory, tools: Toolchain, runtime: Runtime): Pro
       ours: idle.map((mb, round) => mb - node[round]!),
       target: { kind: 'value', most: 4 },
       note: `bare Node: ${node[0]!.toFixed(1)} MB`,
+    },
+    {
+      what: `of that, its sockets alone (${runtime.label})`,
+      unit: 'MB',
+      ours: floor.map((mb, round) => mb - node[round]!),
     },
     {
       what: `daemon: with 262,144 pending flows, over idle (${runtime.label})`,

@@ -23,6 +23,8 @@ export interface Toolchain {
   readonly executable: string;
   /** A measuring program of test/bench/programs, bundled over the library. */
   program(name: string): string;
+  /** programs/floor.ts. */
+  readonly floor: string;
   /** Those of Node 26 and Node 20 that this machine has; never empty. */
   readonly runtimes: readonly Runtime[];
   /** A folder for configurations, logs and sockets of this run; its name is short enough for sockets. */
@@ -40,20 +42,35 @@ export async function prepare(): Promise<Toolchain> {
   const folder = mkdtempSync(join(cache, 'bench-'));
   const scratch = mkdtempSync(join(tmpdir(), 'resteer-bench-'));
   const programs = join(root, 'test/bench/programs');
-  await build({
-    entryPoints: readdirSync(programs).map((name) => join(programs, name)),
+  const options = {
     outdir: folder,
-    outExtension: { '.js': '.mjs' },
     bundle: true,
-    format: 'esm',
     platform: 'node',
     target: 'node18.20',
     packages: 'external',
     logLevel: 'warning',
+  } as const;
+  const isFloor = (name: string) => name === 'floor.ts';
+  const paths = (names: string[]) => names.map((name) => join(programs, name));
+  const names = readdirSync(programs);
+  await build({
+    ...options,
+    entryPoints: paths(names.filter((name) => !isFloor(name))),
+    outExtension: { '.js': '.mjs' },
+    format: 'esm',
+  });
+  // CommonJS, as the executable is: Node's loader of ES modules has a cost of its own
+  await build({
+    ...options,
+    entryPoints: paths(names.filter(isFloor)),
+    outExtension: { '.js': '.cjs' },
+    format: 'cjs',
+    define: { 'import.meta.url': '__filename' },
   });
   return {
     executable,
     program: (name) => join(folder, `${name}.mjs`),
+    floor: join(folder, 'floor.cjs'),
     runtimes: findRuntimes(),
     scratch,
     dispose: () => {
