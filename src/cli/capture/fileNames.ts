@@ -2,7 +2,7 @@ import { basename, dirname, extname, join } from 'node:path';
 
 /**
  * The name of one file of several, as dumpcap makes them: its number and when it was begun stand before the
- * extension, so that names sort by age, also those of several runs.
+ * extension, so that names sort by age, and those of another run are others.
  * @param number counted from 1
  */
 export function rotatedName(path: string, number: number, begun: Date): string {
