@@ -5,7 +5,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { IPPROTO, NF_CT_EXPECT } from '../../src/ctnetlink/constants.ts';
 import { type ConntrackClient, openConntrack } from '../../src/ctnetlink/index.ts';
-import { isAsleep, listeners, ours, real, start } from '../support/conntrackPrograms.ts';
+import { endAll, isAsleep, listeners, ours, real, start } from '../support/conntrackPrograms.ts';
 import { hasCommand, insideNamespace, sh, skipFile } from '../support/namespace.ts';
 import { until } from '../support/waiting.ts';
 
@@ -199,5 +199,6 @@ await insideNamespace(import.meta.url, async () => {
 
   test('the end', () => conntrack.close());
 
+  test.after.each(endAll);
   test.run();
 });

@@ -3,7 +3,7 @@
 import { once } from 'node:events';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { isAsleep, listeners, ours, real, start } from '../support/conntrackPrograms.ts';
+import { endAll, isAsleep, listeners, ours, real, start } from '../support/conntrackPrograms.ts';
 import { hasCommand, insideNamespace, sh, skipFile } from '../support/namespace.ts';
 import { until } from '../support/waiting.ts';
 
@@ -145,5 +145,6 @@ await insideNamespace(import.meta.url, () => {
     assert.is(text.trim().split('\n').length, 1);
   });
 
+  test.after.each(endAll);
   test.run();
 });

@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { listeners, ours, start } from '../support/conntrackPrograms.ts';
+import { endAll, listeners, ours, start } from '../support/conntrackPrograms.ts';
 import { hasCommand, insideNamespace, sh, skipFile } from '../support/namespace.ts';
 import { temporaryFolder } from '../support/temporaryFolder.ts';
 import { until } from '../support/waiting.ts';
@@ -109,8 +109,9 @@ await insideNamespace(import.meta.url, () => {
       child.kill('SIGSTOP');
       change(numbers(3000, BURST).map((n) => flow(n)));
       sh('conntrack', '-D', '-s', '10.1.0.0/27');
-      sh('conntrack', '-U', '-s', '10.1.0.32/27', '-m', '7');
-      sh('conntrack', '-U', '-s', '10.1.0.64/27', '-p', 'tcp', '--state', 'CLOSE_WAIT');
+      // the real program may take an acknowledgement for the end here
+      sh(...ours, '-U', '-s', '10.1.0.32/27', '-m', '7');
+      sh(...ours, '-U', '-s', '10.1.0.64/27', '-p', 'tcp', '--state', 'CLOSE_WAIT');
       sh('conntrack', '-D', '-s', '10.1.0.96/27');
       change(numbers(96, 32).map((n) => flow(n, translated(n))));
       child.kill('SIGCONT');
@@ -131,5 +132,6 @@ await insideNamespace(import.meta.url, () => {
     });
   }
 
+  test.after.each(endAll);
   test.run();
 });

@@ -3,8 +3,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
-export const ours: readonly [string, ...string[]] = [process.execPath, '--import', 'tsx', MAIN, 'conntrack'];
+const executable = fileURLToPath(new URL('../../dist/resteer.cjs', import.meta.url));
+/** As built: started dozens of times, the sources would take most of a test's time to compile. */
+export const ours: readonly [string, ...string[]] = [process.execPath, executable, 'conntrack'];
 export const real: readonly [string, ...string[]] = ['conntrack'];
 
 export interface Started {
@@ -13,10 +14,19 @@ export interface Started {
   readonly written: { out: string; err: string };
 }
 
+const children = new Set<ChildProcess>();
+process.on('exit', endAll);
+
+/** Ends by force what was started and still runs: a test that failed may have left it. */
+export function endAll(): void {
+  for (const child of children) child.kill('SIGKILL');
+}
+
 /** Starts one of the two; it ends with this process at the latest. */
 export function start([program, ...args]: readonly [string, ...string[]], ...more: string[]): Started {
   const child = spawn(program, [...args, ...more], { env: { ...process.env, NODE_NO_WARNINGS: '1' } });
-  process.on('exit', () => child.kill('SIGKILL'));
+  children.add(child);
+  child.once('exit', () => children.delete(child));
   const written = { out: '', err: '' };
   child.stdout.setEncoding('utf8').on('data', (text) => {
     written.out += text;

@@ -97,6 +97,7 @@ function independent(view: FlowView, options: XmlOptions): string {
   if (state !== undefined) parts.push(element('state', tcpStates[state] ?? tcpStates[0]!));
   if (flow.timeout !== undefined) parts.push(element('timeout', flow.timeout));
   if (flow.mark !== undefined) parts.push(element('mark', flow.mark));
+  if (options.labels) parts.push(labelsXml(view, options.labels));
   if (flow.securityContext?.name !== undefined) parts.push(element('secctx', flow.securityContext.name));
   if (flow.zone !== undefined) parts.push(element('zone', flow.zone));
   if (flow.use !== undefined) parts.push(element('use', flow.use));
@@ -104,7 +105,6 @@ function independent(view: FlowView, options: XmlOptions): string {
   if (flow.status !== undefined && (flow.status & IPS.ASSURED) !== 0) parts.push('<assured/>');
   if (flow.status !== undefined && (flow.status & IPS.SEEN_REPLY) === 0) parts.push('<unreplied/>');
   if (view.has(CTA.TIMESTAMP)) parts.push(timestampsXml(view, options));
-  if (options.labels) parts.push(labelsXml(view, options.labels));
   return parts.join('');
 }
 

@@ -233,13 +233,18 @@ class Parser {
     const text = option === '>' ? this.optionalWord() : argument;
     if (text === undefined) return;
     const bitmap = parseLabels(text, this.labelMap!);
-    const merge = (old: Uint8Array | undefined) => bitmap.map((byte, i) => byte | (old?.[i] ?? 0));
+    const merge = (old: Uint8Array | undefined) =>
+      Uint8Array.from({ length: Math.max(bitmap.length, old?.length ?? 0) }, (_, i) => {
+        return (bitmap[i] ?? 0) | (old?.[i] ?? 0);
+      });
     if (option === 'l') this.labels = merge(this.labels);
     else this.labelChange = merge(this.labelChange);
   }
 
   private loadLabels(): void {
-    this.labelMap ??= (this.context.loadLabels ?? (() => loadLabelMap(this.context.warn)))();
+    // each option that finds no names looks for them again, and says so again
+    if (this.labelMap && this.labelMap.names.size > 0) return;
+    this.labelMap = (this.context.loadLabels ?? (() => loadLabelMap(this.context.warn)))();
   }
 
   private takeProtocolOption(field: ProtocolField, text: string): void {
