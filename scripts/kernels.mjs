@@ -27,7 +27,7 @@ import { installTools, kernelTools } from './tools.mjs';
 const releases = { '5.10': 'bullseye', 6.1: 'bookworm', 6.12: 'trixie' };
 
 /** The test files that a kernel can make fail, or pass. */
-const tests = ['ctnetlink-filters', 'ipset-types', 'mwan3-lab'];
+const tests = ['ctnetlink-filters', 'ctnetlink-flows', 'ipset-types', 'mwan3-lab'];
 
 const cache = join(root, '.cache/kernels');
 const executable = join(root, 'dist/resteer.cjs');

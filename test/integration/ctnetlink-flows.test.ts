@@ -275,13 +275,13 @@ function defineTests(client: ConntrackClient): void {
     assert.ok(dnat.status! & IPS.DST_NAT);
   });
 
-  test('labels need a rule that uses them; then they change under a mask', async () => {
+  test('labels need a rule that sets them; then they change under a mask', async () => {
     await client.create(udp(1));
     const labels = Uint8Array.from([8, 0, 0, 0]);
     assert.match(await refusal(client.update(udp(1), { labels })), /ENOSPC.*a rule must use labels/);
     if (spawnSync('nft', ['add', 'table', 'ip', 'l']).status !== 0) return;
     sh('nft', 'add', 'chain', 'ip', 'l', 'c', '{ type filter hook input priority 0; }');
-    sh('nft', 'add', 'rule', 'ip', 'l', 'c', 'ct', 'label', '1', 'counter');
+    sh('nft', 'add', 'rule', 'ip', 'l', 'c', 'ct', 'label', 'set', '1');
     await client.create(udp(2, { labels: Uint8Array.from([8, 0, 0, 0]) }));
     const whole = (bytes: number[]) => Uint8Array.from([...bytes, ...new Array(16 - bytes.length).fill(0)]);
     assert.equal((await client.get(udp(2)))?.labels, whole([8]));

@@ -4,6 +4,8 @@ import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { MarkTable } from '../../src/daemon/intake.ts';
+import { loadMwan3 } from '../../src/daemon/mwan3/load.ts';
 import { decodeMask, markOfId, specialIds } from '../../src/daemon/mwan3/marks.ts';
 
 const known: readonly [mask: number, marks: Readonly<Record<number, number>>, special: readonly number[]][] =
@@ -70,6 +72,29 @@ test('every id has a mark of its own within the mask', () => {
       const [x, y] = [a % (last + 1), b % (last + 1)];
       assert.is((markOfId(x, mask) & ~mask) >>> 0, 0);
       assert.is(markOfId(x, mask) === markOfId(y, mask), x === y);
+    }),
+  );
+});
+
+test("a flow that is unmarked, or has one of mwan3's own marks, is on no interface, however many there are", () => {
+  const bits = fc.uniqueArray(fc.nat(31), { minLength: 3, maxLength: 8 });
+  fc.assert(
+    fc.property(bits, fc.nat(0xffffffff), (positions, others) => {
+      const mask = positions.reduce((sum, bit) => (sum | (1 << bit)) >>> 0, 0);
+      const { blackhole, unreachable, default: last } = specialIds(mask);
+      const interfaces = Array.from({ length: 300 }, (_, i) => `config interface i${i}\n`).join('');
+      const { plan } = loadMwan3('/', {
+        read: (path) => ({ '/etc/config/mwan3': interfaces, '/var/run/mwan3/mmx_mask': String(mask) })[path],
+        identify: () => 'running',
+      });
+      assert.is(plan.interfaces.length, Math.min(300, blackhole - 1));
+      const marks = new MarkTable(plan);
+      // bits outside the mask are others' business
+      const markOf = (id: number) => (markOfId(id, mask) | (others & ~mask)) >>> 0;
+      assert.is(marks.interfaceOf(markOf(0)), 'unmarked');
+      for (const id of [blackhole, unreachable, last])
+        assert.is(marks.interfaceOf(markOf(id)), 'foreign-mark');
+      assert.is(marks.interfaceOf(markOf(1)), 0);
     }),
   );
 });
