@@ -7,9 +7,12 @@ import { inLaboratory, type Laboratory } from './laboratory.ts';
 import { interleave } from './samples.ts';
 import type { Runtime, Toolchain } from './toolchain.ts';
 
-const ROUNDS = 5;
-/** For the smaller one the start of Node is most of the time, for the larger one next to nothing. */
-const SIZES = [1 << 16, 1 << 20];
+/** For the smaller set the start of Node is most of the time, for the larger one next to nothing. */
+const SIZES = [
+  { elements: 1 << 16, rounds: 5 },
+  { elements: 1 << 20, rounds: 3 },
+] as const;
+const START_ROUNDS = 5;
 
 interface Job {
   readonly what: string;
@@ -45,7 +48,7 @@ function writeSet(path: string, elements: number): void {
 async function measure(lab: Laboratory, { node, label }: Runtime, tools: Toolchain): Promise<Row[]> {
   const program = `${node} ${tools.executable} ipset`;
   const rows: Row[] = [];
-  for (const elements of SIZES) {
+  for (const { elements, rounds } of SIZES) {
     const file = join(tools.scratch, `sets-${elements}`);
     writeSet(file, elements);
     for (const { what, line, peerLine = line, changes } of jobs(file)) {
@@ -59,13 +62,13 @@ async function measure(lab: Laboratory, { node, label }: Runtime, tools: Toolcha
         cpu[side].push(childrenCpuMs(process.pid) - before);
         return elapsed;
       };
-      const wall = await interleave(ROUNDS, {
+      const wall = await interleave(rounds, {
         ours: run('ours', line.replace('{}', program)),
         theirs: run('theirs', peerLine.replace('{}', 'ipset')),
       });
       const name = `ipset ${what} of ${elements.toLocaleString('en-US')} elements`;
       const peer = `ipset ${peerLine.split(' ')[1]}`;
-      const isLarge = elements === SIZES.at(-1);
+      const isLarge = elements === SIZES.at(-1)!.elements;
       rows.push({
         what: `${name} (${label})`,
         unit: 'ms',
@@ -82,7 +85,7 @@ async function measure(lab: Laboratory, { node, label }: Runtime, tools: Toolcha
     }
     lab.sh('ipset', 'destroy');
   }
-  const start = await interleave(ROUNDS, {
+  const start = await interleave(START_ROUNDS, {
     ours: async () => elapsed(lab, `${program} list -n > /dev/null`),
     theirs: async () => elapsed(lab, `${node} -e 0`),
   });

@@ -10,8 +10,8 @@ import { hasCommand, skipFile } from '../support/namespace.ts';
 if (process.getuid?.() !== 0) skipFile(import.meta.url, 'network namespaces need root');
 if (!hasCommand('ipset')) skipFile(import.meta.url, 'no `ipset` command (Debian package ipset)');
 
-/** Every so manieth round, with the long one of commands; 31 divides no length of a generated group. */
-const [EVERY, FIRST] = [31, 13];
+/** Every so manieth round, with the long one of commands; 43 divides no length of a generated group. */
+const [EVERY, FIRST] = [43, 20];
 
 test('command lines do what the real program does, but for the intended differences', async () => {
   const isShown = ({ args }: ParityCase) => differingLines().includes(args.join(' '));

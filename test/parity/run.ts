@@ -14,6 +14,10 @@ const optionValue = (option: string) => {
 const only = optionValue('--only');
 const every = Number(optionValue('--every') ?? 1);
 const wanted = args[0]?.startsWith('--') ? undefined : args[0];
+if ((wanted !== undefined && !(wanted in tools)) || !(every >= 1)) {
+  console.error(`usage: npm run parity [-- ${Object.keys(tools).join('|')}] [--only TEXT] [--every N]`);
+  process.exit(2);
+}
 
 function print(name: string, { cases, same, intended, failures }: ParityReport, seconds: number): void {
   const differing = [...intended.values()].reduce((sum, count) => sum + count, 0);
