@@ -59,6 +59,7 @@ const still = (text: string) =>
   text
     .replace(/\b(udp +17) \d+/g, '$1 T')
     .replace(/<timeout>\d+/g, '<timeout>T')
+    .replace(/<id>\d+/g, '<id>N')
     .split('\n')
     .sort()
     .join('\n');
@@ -110,12 +111,14 @@ await insideNamespace(import.meta.url, () => {
 
     test(`names ${hasFile ? 'from the file' : 'without a file'}`, () => {
       seed();
-      for (const line of reading) {
+      // what has no names is told in a few lines
+      const some = (lines: readonly string[]) => (hasFile ? lines : lines.slice(0, 4));
+      for (const line of some(reading)) {
         const [theirs, mine] = pair.map((program) => outcome(program, line));
         assert.equal(mine, theirs);
       }
       const table = () => still(sh(...withLabels(real, true), '-L', '-o', 'labels'));
-      for (const line of changing) {
+      for (const line of some(changing)) {
         const [theirs, mine] = pair.map((program) => {
           seed();
           return { ...outcome(program, line), table: table() };

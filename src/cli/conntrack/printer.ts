@@ -31,7 +31,8 @@ export class Printer {
       extended: forms.has('extended'),
       id: forms.has('id'),
       kernelTimestamp: options.kernelTimestamp === true && forms.has('ktimestamp'),
-      labels: options.labels === true && forms.has('labels') ? labelMap : undefined,
+      // shown wherever names were read, for whichever option
+      labels: options.labels === true ? labelMap : undefined,
     };
     const withTime = forms.has('timestamp');
     if (forms.has('json')) this.print = this.jsonPrinter(labelMap);

@@ -114,19 +114,12 @@ function hasOtherState(view: FlowView, { draft }: CommandLine): boolean {
 
 const NO_LABELS = new Uint8Array(16);
 
+/** As in conntrack(8): labels to add are always a change, those to delete are one where the flow has any. */
 function labelChanges(
   view: FlowView,
   { options, labelChange }: CommandLine,
 ): Pick<FlowChanges, 'labels' | 'labelsMask'> {
-  const has = labelsOf(view) ?? NO_LABELS;
-  const hasBits = (wanted: Uint8Array, isAll: boolean) => {
-    const test = (byte: number, i: number) => ((has[i] ?? 0) & byte) === (isAll ? byte : 0);
-    return wanted.every(test);
-  };
-  if (options.has('<') && labelChange && !hasBits(labelChange, true)) {
-    return { labels: labelChange, labelsMask: labelChange };
-  }
-  if (!options.has('>')) return {};
-  if (labelChange) return hasBits(labelChange, false) ? {} : { labels: NO_LABELS, labelsMask: labelChange };
-  return has.every((byte) => byte === 0) ? {} : { labels: NO_LABELS };
+  if (options.has('<') && labelChange) return { labels: labelChange, labelsMask: labelChange };
+  if (!options.has('>') || !labelsOf(view)?.some((byte) => byte !== 0)) return {};
+  return labelChange ? { labels: NO_LABELS, labelsMask: labelChange } : { labels: NO_LABELS };
 }
