@@ -5,7 +5,7 @@ import * as assert from 'uvu/assert';
 import type { LoggedEvent, RouterDaemon } from '../../src/cli/demo/routerDaemon.ts';
 import { askDaemon } from '../../src/daemon/controlClient.ts';
 import type { Echo, TrafficFlow } from '../../src/lab/index.ts';
-import { entryOf, requireLab } from '../support/daemonLab.ts';
+import { entryOf, requireLab, runInRouter } from '../support/daemonLab.ts';
 import { Mwan3Lab } from '../support/mwan3Lab.ts';
 import { sh } from '../support/namespace.ts';
 import { until } from '../support/waiting.ts';
@@ -242,9 +242,18 @@ test('in a total outage, and while mwan3 stops, starts or reloads, nothing is re
     // misplaced, were its rules in force
     await lab.addToSet('app', OTHER);
     await isQuiet();
+    const from = ['--mwan3', '--root', site.root];
+    const refused = await runInRouter(lab, ['sweep', ...from]);
+    assert.equal([refused.exitCode, refused.out], [1, '']);
+    assert.match(refused.err, /^resteer: mwan3: it is stopped: /);
+    const held = await runInRouter(lab, ['explain', OTHER, ...from]);
+    assert.match(held.out, 'But mwan3 is stopped: nothing is reset until it runs.');
     await lab.removeFromSet('app', OTHER);
     await site.mwan3('start');
     await started();
+    const swept = await runInRouter(lab, ['sweep', '--dry-run', '--json', ...from]);
+    assert.is(swept.exitCode, 0, swept.err);
+    assert.is(JSON.parse(swept.out).misplaced, 0);
     await assertUntouched(flows);
 
     mark = daemon.events.length;

@@ -112,7 +112,8 @@ export function startInRouter(lab: Lab, args: readonly string[]): ChildProcess {
   return lab.router.spawn(command!, [...before, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
 }
 
-function runInRouter(lab: Lab, args: readonly string[]): Promise<Ran> {
+/** Runs a command of resteer in the router's namespace to its end. */
+export function runInRouter(lab: Lab, args: readonly string[]): Promise<Ran> {
   const child = startInRouter(lab, args);
   const ran = { out: '', err: '' };
   child.stdout!.setEncoding('utf8').on('data', (text: string) => {

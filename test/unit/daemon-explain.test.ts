@@ -64,7 +64,6 @@ function explained(given: Given = {}) {
     sets: given.sets ?? rules.map(() => usable),
     connected: [network('192.168.1.0/24'), network('2001:db8:1::/64')],
     daemon: null,
-    hold: undefined,
     tcpLoose: 1,
     ...given.around,
   });
@@ -205,11 +204,6 @@ test("an exempt set that holds it is told of; of mwan3's own sets only those tha
 
 const obstacles: readonly [what: string, given: Given, pattern: RegExp][] = [
   ['dry run', { plan: { dryRun: true } }, /^dry run: /],
-  [
-    'a stopped mwan3',
-    { around: { hold: 'mwan3 is stopped: nothing is reset until it runs' } },
-    /^mwan3 is stopped: /,
-  ],
   ['pause', { around: { daemon: 'paused' } }, /^resets are paused: /],
   ['circuit breaker', { around: { daemon: 'breaker-open' } }, /^the circuit breaker is open: /],
   ['cool-down', { restMs: 59_100 }, /rests for 60 s$/],
@@ -294,6 +288,7 @@ test('in words: every verdict names its facts', () => {
     const explanation: Explanation = {
       destination: '203.0.113.10',
       daemon: null,
+      hold: 'mwan3 is stopped',
       interfaces: [{ name: 'wan', mark: 0x100, online: false }],
       tcpLoose: 1,
       recheckMs: [500, 1000],
@@ -306,6 +301,7 @@ test('in words: every verdict names its facts', () => {
   };
   const misplaced = text({ plan: { dryRun: true } });
   assert.match(misplaced, /^1 flow to 203\.0\.113\.10 in the table, and more that are not shown:$/m);
+  assert.match(misplaced, /^But mwan3 is stopped\.$/m);
   assert.match(misplaced, /^tcp 192\.168\.1\.7:40000 -> 203\.0\.113\.10:443$/m);
   assert.match(misplaced, /^ {2}wan {2}mark 0x100, offline$/m);
   assert.match(misplaced, /^ {2}mark +0x100: interface wan$/m);

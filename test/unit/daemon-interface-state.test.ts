@@ -1,5 +1,5 @@
 /** State files: what they say, and how they are followed through everything that befalls files. */
-import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -369,6 +369,22 @@ test('on a real file system', async () => {
     assert.is(online(), false);
   } finally {
     watch.close();
+    rmSync(root, { recursive: true });
+  }
+});
+
+test('when the last of the files of a folder was written', () => {
+  const root = mkdtempSync(join(tmpdir(), 'resteer-state-'));
+  try {
+    assert.is(systemStateFiles.newest(join(root, 'none')), undefined);
+    assert.is(systemStateFiles.newest(root), undefined);
+    for (const [name, seconds] of Object.entries({ first: 1_700_000_000, second: 1_700_000_500 })) {
+      writeFileSync(join(root, name), '');
+      utimesSync(join(root, name), seconds, seconds);
+    }
+    assert.is(systemStateFiles.newest(root), 1_700_000_500_000);
+    assert.is(systemStateFiles.newest(join(root, 'first')), undefined, 'no folder');
+  } finally {
     rmSync(root, { recursive: true });
   }
 });

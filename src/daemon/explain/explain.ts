@@ -35,8 +35,6 @@ export interface ExplainFacts {
   readonly connected: readonly Network[];
   /** The state of the daemon that was asked; null where none was. */
   readonly daemon: DaemonState | null;
-  /** Why nothing is reset now; undefined where nothing holds resets back. */
-  readonly hold: string | undefined;
   /** net.netfilter.nf_conntrack_tcp_loose; undefined where it cannot be read. */
   readonly tcpLoose: number | undefined;
 }
@@ -248,9 +246,8 @@ function effectOf({ flow, status }: FlowFacts): string {
 }
 
 function obstaclesOf({ flow, status = 0, restMs }: FlowFacts, around: ExplainFacts): string[] {
-  const { daemon, hold, tcpLoose, standing } = around;
+  const { daemon, tcpLoose, standing } = around;
   return [
-    hold,
     standing.plan.dryRun && 'dry run: nothing is deleted',
     daemon === 'paused' && 'resets are paused: resteer control resume',
     daemon === 'breaker-open' && 'the circuit breaker is open: mend the rules, then resteer control resume',

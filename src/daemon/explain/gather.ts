@@ -41,6 +41,8 @@ export interface ExplainSources {
 export interface Explanation {
   readonly destination: string;
   readonly daemon: DaemonState | null;
+  /** Why nothing is reset now, where no daemon was asked; null where nothing holds resets back. */
+  readonly hold: string | null;
   readonly interfaces: readonly { readonly name: string; readonly mark: number; readonly online: boolean }[];
   readonly tcpLoose: number | null;
   readonly recheckMs: readonly number[];
@@ -81,13 +83,13 @@ export async function explain(query: ExplainQuery, sources: ExplainSources): Pro
     sets: plan.rules.map((_, rule) => ruleSets.state(rule)),
     connected,
     daemon,
-    hold,
     tcpLoose: readTcpLoose(),
   };
   const subjects = await askSets(fields, sources);
   return {
     destination: formatAddress(query.destination),
     daemon,
+    hold: hold ?? null,
     interfaces: plan.interfaces.map(({ name, mark }, index) => ({
       name,
       mark,

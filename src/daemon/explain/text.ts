@@ -16,7 +16,7 @@ export function explanationText(explanation: Explanation): string {
   );
 }
 
-function aroundLines({ daemon, interfaces }: Explanation): string[] {
+function aroundLines({ daemon, hold, interfaces }: Explanation): string[] {
   const asked =
     daemon === null
       ? 'No daemon was asked: what it remembers of flows that came back is not known here.'
@@ -24,7 +24,14 @@ function aroundLines({ daemon, interfaces }: Explanation): string[] {
   const rows = interfaces.map(
     ({ name, mark, online }) => [name, `mark ${hex(mark)}, ${online ? 'online' : 'offline'}`] as const,
   );
-  return [asked, '', 'Interfaces', ...padded(rows).map((line) => `  ${line}`), ''];
+  return [
+    asked,
+    ...(hold === null ? [] : [`But ${hold}.`]),
+    '',
+    'Interfaces',
+    ...padded(rows).map((line) => `  ${line}`),
+    '',
+  ];
 }
 
 function flowLines(flow: FlowExplanation, explanation: Explanation): string {
