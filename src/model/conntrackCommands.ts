@@ -105,7 +105,7 @@ function deleteOne(table: ConntrackTable, asked: FlowAttributes, family: number,
   const entry = lookUp(table, asked, family);
   if (typeof entry === 'number') return entry;
   if (asked.id !== undefined && asked.id !== entry.id) return ENOENT;
-  if (entry.refusal !== undefined) return entry.refusal;
+  if (entry.refusal) return entry.refusal;
   table.remove(entry, portId);
   return 0;
 }

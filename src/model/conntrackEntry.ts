@@ -16,7 +16,8 @@ export interface ConntrackEntry {
   readonly family: number;
   /** Of both directions; 0 is the default zone. */
   readonly zone: number;
-  readonly id: number;
+  /** CTA_ID. */
+  id: number;
   mark: number;
   /** IPS bits. */
   status: number;
@@ -24,7 +25,7 @@ export interface ConntrackEntry {
   expiresAt: number;
   protocolInfo?: FlowAttributes['protocolInfo'];
   /** Nanoseconds since 1970, where nf_conntrack_timestamp was on when it began. */
-  readonly startedAt?: bigint;
+  startedAt?: bigint;
   /** An errno with which the kernel refuses to delete it: EBUSY for an offloaded flow. */
   refusal?: number;
 }

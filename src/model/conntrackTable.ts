@@ -67,30 +67,22 @@ export class ConntrackTable {
    * @param isTold whether it begins now; otherwise it was there before
    */
   add(flow: NewEntry, portId = 0, isTold = true): ConntrackEntry | undefined {
-    const { originalTuple, zone = 0, mark = 0, status = IPS.CONFIRMED, lifeMs } = flow;
-    const replyTuple = flow.replyTuple ?? invertTuple(originalTuple);
-    const key = keyOf(originalTuple, zone || (originalTuple.zone ?? 0));
-    const entry: ConntrackEntry = {
-      originalTuple,
-      replyTuple,
-      family: originalTuple.source.includes(':') ? AF.INET6 : AF.INET,
-      zone,
-      id: flow.id ?? hashOf(key),
-      mark,
-      status,
-      expiresAt: lifeMs === undefined ? Number.POSITIVE_INFINITY : this.#now() + lifeMs,
-      ...(originalTuple.protocol === IPPROTO.TCP && { protocolInfo: wholeTcp(flow.protocolInfo) }),
-      ...(flow.startedAt !== undefined && { startedAt: flow.startedAt }),
-      ...(flow.refusal !== undefined && { refusal: flow.refusal }),
-    };
+    const entry = entryOf(flow, this.#now());
+    const { originalTuple, replyTuple, zone } = entry;
     if (this.find(originalTuple, zone || undefined) || this.find(replyTuple, zone || undefined))
       return undefined;
+    this.put(entry);
+    if (isTold) this.onEvent('new', entry, { portId, isEarly: false });
+    return entry;
+  }
+
+  /** Puts in an entry as it is, of which nothing is told; its tuples are no other's. */
+  put(entry: ConntrackEntry): void {
+    const key = originalKey(entry);
     this.#byTuple.set(key, entry);
     this.#byTuple.set(replyKey(entry), entry);
     this.#buckets[hashOf(key) % BUCKETS]!.push(entry);
     this.#size++;
-    if (isTold) this.onEvent('new', entry, { portId, isEarly: false });
-    return entry;
   }
 
   /** Tells of a change that was made to the entry. */
@@ -124,6 +116,24 @@ export class ConntrackTable {
       }
     }
   }
+}
+
+/** The entry of a flow that begins now. */
+export function entryOf(flow: NewEntry, now: number): ConntrackEntry {
+  const { originalTuple, zone = 0, mark = 0, status = IPS.CONFIRMED, lifeMs, startedAt, refusal } = flow;
+  return {
+    originalTuple,
+    replyTuple: flow.replyTuple ?? invertTuple(originalTuple),
+    family: originalTuple.source.includes(':') ? AF.INET6 : AF.INET,
+    zone,
+    id: flow.id ?? hashOf(keyOf(originalTuple, zone || (originalTuple.zone ?? 0))),
+    mark,
+    status,
+    expiresAt: lifeMs === undefined ? Number.POSITIVE_INFINITY : now + lifeMs,
+    ...(originalTuple.protocol === IPPROTO.TCP && { protocolInfo: wholeTcp(flow.protocolInfo) }),
+    ...(startedAt !== undefined && { startedAt }),
+    ...(refusal !== undefined && { refusal }),
+  };
 }
 
 /** What is told of a TCP flow, with zeros for what is not known of it. */

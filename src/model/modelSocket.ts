@@ -1,6 +1,7 @@
 import type { Clock } from '../nfnetlink/clock.ts';
 import { ClosedError, type NetlinkError, OverrunError } from '../nfnetlink/errors.ts';
 import type { Batch, Transport } from '../nfnetlink/transport.ts';
+import { handBatch } from '../testing/handBatch.ts';
 import { messagesOf, requestOf, type ScriptedRequest } from '../testing/replies.ts';
 
 /** What the kernel says to one message. */
@@ -183,7 +184,7 @@ export class ModelSocket implements Transport {
       this.#goOnDumping();
     }
     if (this.#queue.length === 0) this.#isCongested = false;
-    if (datagrams.length > 0) this.#hand(datagrams);
+    if (datagrams.length > 0) handBatch(datagrams, (batch) => this.#call(() => this.#onBatch?.(batch)));
     this.#readLater();
   }
 
@@ -199,21 +200,6 @@ export class ModelSocket implements Transport {
       this.#queue.push(bytes);
       this.#readLater();
     }
-  }
-
-  #hand(datagrams: readonly Uint8Array[]): void {
-    const buffer = new Uint8Array(datagrams.reduce((length, { length: more }) => length + more, 0));
-    const bounds = new Uint32Array(2 * datagrams.length);
-    let offset = 0;
-    for (let i = 0; i < datagrams.length; i++) {
-      buffer.set(datagrams[i]!, offset);
-      bounds[2 * i] = offset;
-      offset += datagrams[i]!.length;
-      bounds[2 * i + 1] = offset;
-    }
-    this.#call(() => this.#onBatch?.({ buffer, count: datagrams.length, bounds }));
-    // a batch is valid during the callback only: who keeps it sees that
-    buffer.fill(0xa5);
   }
 
   #call(callback: () => void): void {

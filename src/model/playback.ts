@@ -121,7 +121,7 @@ export class Playback {
   #began(told: FlowAttributes): void {
     // the model may have it already, made again
     this.#ended(told);
-    this.#kernel.conntrack.add(entryOf(told));
+    this.#kernel.conntrack.add(flowOf(told));
   }
 
   #ended(told: FlowAttributes): void {
@@ -138,7 +138,7 @@ export class Playback {
     const entry = conntrack.find(tuple, told.zone);
     const deleted = this.#deleted.get(keyOf(tuple, told.zone ?? 0));
     if (!entry && !deleted) {
-      conntrack.add(entryOf(told), 0, false);
+      conntrack.add(flowOf(told), 0, false);
       return;
     }
     const { status, mark } = told;
@@ -181,7 +181,7 @@ function wishOf({ bytes: _, packets: __, skbMark: ___, ...element }: ListedEleme
   return element;
 }
 
-function entryOf(told: FlowAttributes): NewEntry {
+function flowOf(told: FlowAttributes): NewEntry {
   const { originalTuple, replyTuple, zone, mark, status, id, protocolInfo, timestamps } = told;
   return {
     originalTuple: originalTuple as CompleteTuple,

@@ -2,6 +2,7 @@ import { ClosedError, type NetlinkError, OverrunError } from '../nfnetlink/error
 import type { Subsystem } from '../nfnetlink/subsystem.ts';
 import type { Batch, Transport } from '../nfnetlink/transport.ts';
 import { difference, messageLines, normalized } from './difference.ts';
+import { handBatch } from './handBatch.ts';
 import { messagesOf, type Reply, requestOf, type ScriptedRequest, type Step } from './replies.ts';
 
 export interface ScriptOptions {
@@ -129,7 +130,7 @@ export class ScriptedTransport implements Transport {
       left -= batch.length;
       this.#queued -= batch.length;
       if (this.#queued === 0) this.#isCongested = false;
-      this.#hand(batch);
+      handBatch(batch, (whole) => this.#call(() => this.#onBatch?.(whole)));
     }
   }
 
@@ -256,20 +257,6 @@ export class ScriptedTransport implements Transport {
       this.#isDeliveryDue = false;
       this.deliver();
     });
-  }
-
-  #hand(datagrams: readonly Uint8Array[]): void {
-    const buffer = new Uint8Array(datagrams.reduce((length, { length: more }) => length + more, 0));
-    const bounds = new Uint32Array(2 * datagrams.length);
-    let offset = 0;
-    for (const [i, datagram] of datagrams.entries()) {
-      buffer.set(datagram, offset);
-      bounds[2 * i] = offset;
-      offset += datagram.length;
-      bounds[2 * i + 1] = offset;
-    }
-    this.#call(() => this.#onBatch?.({ buffer, count: datagrams.length, bounds }));
-    buffer.fill(0xa5);
   }
 
   /** What a callback throws is an uncaught exception that leaves the socket running. */

@@ -1,12 +1,15 @@
 /** An engine over a fake kernel, in a time that stands until it is moved. */
+
+import type { CompleteTuple } from '../../src/ctnetlink/index.ts';
 import { Engine, type EngineParts } from '../../src/daemon/engine.ts';
 import { NetworkSet } from '../../src/daemon/network.ts';
 import type { Plan } from '../../src/daemon/plan.ts';
 import type { DaemonEvent } from '../../src/daemon/tell.ts';
 import { Totals } from '../../src/daemon/totals.ts';
 import { Warnings } from '../../src/daemon/warnings.ts';
+import { type ConntrackEntry, encodeEntry, encodeEvent, entryOf } from '../../src/model/index.ts';
 import { ManualClock } from '../../src/testing/index.ts';
-import { entryMessage, type FakeEntry, FakeKernel, newEvent } from './fakeKernel.ts';
+import { FakeKernel } from './fakeKernel.ts';
 import { plan, rule, uplink } from './plans.ts';
 
 /** What the wall clock says when the manual one says 0. */
@@ -63,21 +66,22 @@ export class EngineBench {
   }
 
   /** An entry begins, and its event comes. */
-  begin(entry: FakeEntry): FakeEntry {
+  begin(entry: ConntrackEntry): ConntrackEntry {
     this.kernel.add(entry);
     this.hear(entry);
     return entry;
   }
 
   /** The NEW event of an entry, whether it is still there or not. */
-  hear(entry: FakeEntry): void {
-    const bytes = newEvent(entry);
+  hear(entry: ConntrackEntry): void {
+    const now = this.clock.now();
+    const bytes = encodeEvent(entry, 'new', { now, wallNs: BigInt(EPOCH_MS + now) * 1_000_000n });
     this.engine.takeEvent(bytes, 0, bytes.length);
   }
 
   /** An entry of a dump. */
-  sweep(entry: FakeEntry, flags = 0): boolean {
-    const bytes = entryMessage(entry);
+  sweep(entry: ConntrackEntry, flags = 0): boolean {
+    const bytes = encodeEntry(entry, this.clock.now());
     return this.engine.takeEntry(bytes, 0, bytes.length, flags);
   }
 
@@ -138,24 +142,22 @@ export class EngineBench {
 }
 
 let nextId = 1;
+/** IPS bits of a flow that both ends keep up, masqueraded. */
+const ESTABLISHED = 0x18e;
 
 /** An entry on an uplink: TCP to 203.0.113.10:443 unless something else is said. */
 export function flowEntry(
   mark: number,
-  tuple: Partial<FakeEntry['tuple']> = {},
-  more: Partial<FakeEntry> = {},
-): FakeEntry {
-  return {
-    tuple: {
-      source: '192.168.50.2',
-      destination: '203.0.113.10',
-      protocol: 6,
-      sourcePort: 40_000,
-      destinationPort: 443,
-      ...tuple,
-    },
-    id: nextId++,
-    mark,
-    ...more,
+  tuple: Partial<CompleteTuple> = {},
+  more: Partial<ConntrackEntry> = {},
+): ConntrackEntry {
+  const originalTuple = {
+    source: '192.168.50.2',
+    destination: '203.0.113.10',
+    protocol: 6,
+    sourcePort: 40_000,
+    destinationPort: 443,
+    ...tuple,
   };
+  return { ...entryOf({ originalTuple, mark, id: nextId++, status: ESTABLISHED }, 0), ...more };
 }

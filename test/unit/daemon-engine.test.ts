@@ -39,7 +39,7 @@ test('a flow that is recognised late is found at the next recheck, and asked at 
     count = asked();
   }
   assert.equal(times, [500, 1000]);
-  bench.kernel.sets.get('set')!.elements.add('203.0.113.11');
+  bench.kernel.fill('set', '203.0.113.11');
   await bench.pass(500);
   assert.ok(bench.kernel.has(entry));
   await bench.pass(100);
@@ -218,9 +218,9 @@ test('a pause holds what was granted and waits; what is left is found by a sweep
   assert.is(bench.engine.store.size, 0);
   bench.kernel.fault = () => undefined;
   bench.engine.guard.resume();
-  for (const entry of bench.kernel.entries.values()) bench.sweep(entry);
+  for (const entry of bench.kernel.conntrack.entries()) bench.sweep(entry);
   await bench.settle();
-  assert.is(bench.kernel.entries.size, 0);
+  assert.is(bench.kernel.conntrack.size, 0);
 });
 
 test('another plan keeps the rests and the resets under way, and lets go of every flow of the old one', async () => {
@@ -322,7 +322,9 @@ test('after an outage old established flows stay on the worse uplink; by the ent
   let port = 50_000;
   const entry = (ageMs: number | undefined, status: number) => {
     const start = ageMs === undefined ? undefined : BigInt(EPOCH_MS + bench.clock.now() - ageMs) * 1_000_000n;
-    return bench.kernel.add(flowEntry(WANB, { sourcePort: port++ }, { status, ...(start && { start }) }));
+    return bench.kernel.add(
+      flowEntry(WANB, { sourcePort: port++ }, { status, ...(start && { startedAt: start }) }),
+    );
   };
   const { ASSURED, SEEN_REPLY } = IPS;
   const stay = [entry(400_000, ASSURED), entry(undefined, ASSURED)];

@@ -1,15 +1,15 @@
 /** The door: what of a message is stored, and which flows are turned away before anything is. */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { FlowView } from '../../src/ctnetlink/index.ts';
+import { type CompleteTuple, FlowView } from '../../src/ctnetlink/index.ts';
 import { FLOW_FLAG, FlowStore } from '../../src/daemon/flowStore.ts';
 import { ADMISSION, Intake, MarkTable } from '../../src/daemon/intake.ts';
 import { NetworkSet } from '../../src/daemon/network.ts';
 import type { Surroundings } from '../../src/daemon/scope.ts';
+import { type ConntrackEntry, encodeEntry } from '../../src/model/index.ts';
 import { formatAddress } from '../../src/nfnetlink/address.ts';
 import { DecodeError } from '../../src/nfnetlink/index.ts';
 import { flowEntry } from '../support/engineBench.ts';
-import { entryMessage, type FakeEntry } from '../support/fakeKernel.ts';
 import { network, uplink } from '../support/plans.ts';
 
 const NOW = 1234.5;
@@ -27,8 +27,8 @@ function open(around: Partial<Surroundings> = {}, limit = 10, wallNow?: () => nu
   };
   const intake = new Intake(store, marks, () => surroundings, wallNow);
   const view = new FlowView();
-  const admit = (entry: FakeEntry, flags = 0) => {
-    const bytes = entryMessage(entry);
+  const admit = (entry: ConntrackEntry, flags = 0) => {
+    const bytes = encodeEntry(entry, NOW);
     return intake.admit(view.attach(bytes, 0, bytes.length), NOW, flags);
   };
   return { store, intake, admit };
@@ -57,7 +57,7 @@ const ipv4 = { source: '192.168.50.2', destination: '203.0.113.10' };
 const ipv6 = { source: '2001:db8:5::2', destination: '2001:db8::10' };
 const withoutPorts = { sourcePort: undefined, destinationPort: undefined };
 const icmp = { ...withoutPorts, icmpId: 7, icmpType: 8, icmpCode: 1 };
-const admitted: readonly (readonly [what: string, FakeEntry['tuple'], ports: readonly [number, number]])[] = [
+const admitted: readonly (readonly [what: string, CompleteTuple, ports: readonly [number, number]])[] = [
   ['TCP', { ...ipv4, protocol: 6, sourcePort: 40_000, destinationPort: 443 }, [40_000, 443]],
   ['TCP over IPv6', { ...ipv6, protocol: 6, sourcePort: 40_000, destinationPort: 443 }, [40_000, 443]],
   ['UDP', { ...ipv4, protocol: 17, sourcePort: 65_535, destinationPort: 53 }, [65_535, 53]],
@@ -162,7 +162,7 @@ test('a full store takes none, and takes again when there is room', () => {
 
 test('a malformed message throws and takes no slot', () => {
   const { store, intake } = open();
-  const bytes = entryMessage(flowEntry(0x100));
+  const bytes = encodeEntry(flowEntry(0x100), NOW);
   const view = new FlowView();
   let thrown = 0;
   for (let at = 20; at < bytes.length; at++) {
@@ -182,7 +182,7 @@ test('a malformed message throws and takes no slot', () => {
 });
 
 test('the age is read where it is to be judged by: 0 in a NEW event, by the time of the start, or unknown', () => {
-  const start = (ms: number) => ({ start: BigInt(ms) * 1_000_000n });
+  const start = (ms: number) => ({ startedAt: BigInt(ms) * 1_000_000n });
   const { store, admit } = open({}, 10, () => 100_000);
   assert.is(store.age(admit(flowEntry(0x100), FLOW_FLAG.NEW)), 0);
   assert.is(store.age(admit(flowEntry(0x100, {}, start(58_999)))), 41);

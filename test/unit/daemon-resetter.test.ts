@@ -3,10 +3,11 @@ import fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { IPCTNL_MSG_CT } from '../../src/ctnetlink/index.ts';
+import type { ConntrackEntry } from '../../src/model/index.ts';
 import { commandOf } from '../../src/nfnetlink/index.ts';
 import { ack, overrun, type Reply } from '../../src/testing/index.ts';
 import { EngineBench, EPOCH_MS, flowEntry, twoWans, WAN, WANB } from '../support/engineBench.ts';
-import type { Act, FakeEntry } from '../support/fakeKernel.ts';
+import type { Act } from '../support/fakeKernel.ts';
 
 const DYING = 0x200;
 const isGet = (type: number) => commandOf(type) === IPCTNL_MSG_CT.GET;
@@ -18,7 +19,7 @@ const unlimited = {
 
 /** Every DELETE names an entry that the last GET of its key had returned as it must be. */
 function checkDeletes(acts: readonly Act[]): void {
-  const read = new Map<string, FakeEntry | undefined>();
+  const read = new Map<string, ConntrackEntry | undefined>();
   for (const act of acts) {
     if (act.do === 'get') read.set(act.key, act.returned);
     if (act.do !== 'delete') continue;
@@ -42,7 +43,7 @@ const meddling = fc.constantFrom(
   'foreign bits',
 );
 
-function meddle(bench: EngineBench, entry: FakeEntry, how: string): void {
+function meddle(bench: EngineBench, entry: ConntrackEntry, how: string): void {
   if (how === 'gone') bench.kernel.remove(entry);
   else if (how === 'other id') entry.id += 100_000;
   else if (how === 'right mark') entry.mark = WAN;
@@ -134,7 +135,7 @@ test('whatever happens between the steps, only what was re-read and matched is d
 
 test('flows of every protocol and kind of zone are found again and deleted', async () => {
   const bench = await EngineBench.open(twoWans());
-  const zones: Partial<FakeEntry>[] = [{}, { zone: 7 }, { zone: 65_535 }];
+  const zones: Partial<ConntrackEntry>[] = [{}, { zone: 7 }, { zone: 65_535 }];
   for (const [z, zone] of zones.entries()) {
     for (const [i, protocol] of protocols.entries()) {
       const source = `10.${z}.0.${i}`;
@@ -181,27 +182,31 @@ test('an offloaded flow is told so, with one warning', async () => {
 });
 
 for (const [what, change, outcome] of [
-  ['gone', (bench: EngineBench, entry: FakeEntry) => bench.kernel.remove(entry), 'gone'],
-  ['dying', (bench: EngineBench, entry: FakeEntry) => meddle(bench, entry, 'dying'), 'gone'],
-  ['another entry', (bench: EngineBench, entry: FakeEntry) => meddle(bench, entry, 'other id'), 'changed'],
+  ['gone', (bench: EngineBench, entry: ConntrackEntry) => bench.kernel.remove(entry), 'gone'],
+  ['dying', (bench: EngineBench, entry: ConntrackEntry) => meddle(bench, entry, 'dying'), 'gone'],
   [
-    'moved by others',
-    (bench: EngineBench, entry: FakeEntry) => meddle(bench, entry, 'right mark'),
+    'another entry',
+    (bench: EngineBench, entry: ConntrackEntry) => meddle(bench, entry, 'other id'),
     'changed',
   ],
-  ['unmarked', (bench: EngineBench, entry: FakeEntry) => meddle(bench, entry, 'no mark'), 'changed'],
+  [
+    'moved by others',
+    (bench: EngineBench, entry: ConntrackEntry) => meddle(bench, entry, 'right mark'),
+    'changed',
+  ],
+  ['unmarked', (bench: EngineBench, entry: ConntrackEntry) => meddle(bench, entry, 'no mark'), 'changed'],
   ['right where it is by now', (bench: EngineBench) => bench.engine.setOnline([false, true]), 'changed'],
   [
     'a later one of the same id',
-    (_: EngineBench, entry: FakeEntry) => {
-      entry.start = BigInt(EPOCH_MS + 60_000) * 1_000_000n;
+    (_: EngineBench, entry: ConntrackEntry) => {
+      entry.startedAt = BigInt(EPOCH_MS + 60_000) * 1_000_000n;
     },
     'changed',
   ],
   [
     'the same since before it was judged',
-    (_: EngineBench, entry: FakeEntry) => {
-      entry.start = BigInt(EPOCH_MS) * 1_000_000n;
+    (_: EngineBench, entry: ConntrackEntry) => {
+      entry.startedAt = BigInt(EPOCH_MS) * 1_000_000n;
     },
     'deleted',
   ],

@@ -82,7 +82,7 @@ test('made again with another type, a set is asked in its new form, or is said n
   const entry = bench.begin(flowEntry(WANB));
   await bench.settle();
   assert.not(bench.kernel.has(entry));
-  bench.kernel.addSet('set', ['203.0.113.10'], 'hash:ip,port');
+  bench.kernel.addSet('set', ['203.0.113.10,tcp:443'], 'hash:ip,port');
   await bench.learn();
   assert.match(bench.events('warning')[0]?.why ?? '', /has 2 dimensions, the rule matches dst/);
   const left = bench.begin(flowEntry(WANB, { sourcePort: 2 }));

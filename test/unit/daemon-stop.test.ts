@@ -12,7 +12,7 @@ test('a sweep that is under way comes to its end and is in the totals', async ()
   const wallNow = () => EPOCH_MS + clock.now();
   const kernel = new ModelKernel({ clock, wallNow, readingDelay: () => 20 });
   kernel.sets.set('set', new ModelSet(findSetType('hash:ip')!, 2, 6, {}, () => clock.now()));
-  kernel.conntrack.add({ originalTuple: flowEntry(WANB).tuple, mark: WANB });
+  kernel.conntrack.put(flowEntry(WANB));
   const files = new ModelFiles((callback) => clock.nextTurn(callback), wallNow);
   const told: DaemonEvent[] = [];
   const tell = (event: DaemonEvent) => void told.push(event);

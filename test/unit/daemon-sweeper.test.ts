@@ -129,10 +129,10 @@ test('an answer that is neither hit nor miss is never acted upon', async () => {
 
 test('new elements are looked for alone: by the kernel for few addresses, in one pass for networks', async () => {
   const { bench, sweep } = await open();
-  bench.kernel.sets.get('set')!.elements.add('203.0.113.20');
+  bench.kernel.fill('set', '203.0.113.20');
   const wanted = bench.kernel.add(flowEntry(WANB, { destination: '203.0.113.20' }));
   const other = bench.kernel.add(flowEntry(WANB, { destination: '203.0.114.10' }));
-  bench.kernel.sets.get('set')!.elements.add('203.0.114.10');
+  bench.kernel.fill('set', '203.0.114.10');
   await bench.finish(sweep('elements', to('203.0.113.0/24')));
   assert.not(bench.kernel.has(wanted));
   assert.ok(bench.kernel.has(other));
