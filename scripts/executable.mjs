@@ -6,6 +6,7 @@ import { brotli } from './brotli.mjs';
 import { bindingsModule, embeddedBindings, packBindings } from './embeddedBindings.mjs';
 import { asFunctionBody } from './functionBody.mjs';
 import { rarelyUsed, rarelyUsedParts } from './rarelyUsed.mjs';
+import { shortenLocals } from './shortLocals.mjs';
 
 /** The archives, in the order in which they take the parts that their entry points need: what two need is in the first. */
 const archives = [
@@ -22,9 +23,10 @@ const head = (version, contents) => `#!/usr/bin/env node
 /*
  * resteer ${version}: puts misplaced flows back on the right WAN. MIT licence.
  *
- * The program is in archives in the comment below, each a name on a line and, on the next, JavaScript with the names
- * that its sources have, compressed with brotli and written in base64. A command unpacks the archives that it needs,
- * and compiles of each the parts that it needs: \`contents\` says where they begin and end. To read an archive:
+ * The program is in archives in the comment below, each a name on a line and, on the next, JavaScript compressed with
+ * brotli and written in base64. Functions, classes and methods have the names of its sources, so that a stack trace
+ * names them. A command unpacks the archives that it needs, and compiles of each the parts that it needs:
+ * \`contents\` says where they begin and end. To read an archive:
  *   sed -n '/^run$/{n;p;q;}' resteer.cjs | base64 -d | brotli -d
  * \`bindings\` is the code of the npm package netlink for four architectures in one stream: it makes the socket where
  * Node itself cannot. The licences of the packages inside are at the end of this file.
@@ -83,10 +85,8 @@ async function bundle({ root, version, target }, bindings) {
     platform: 'node',
     target,
     charset: 'ascii',
-    // short lines give a stack trace line numbers that say something; names stay as they are in the sources
     minifyWhitespace: true,
     minifySyntax: true,
-    lineLimit: 200,
     legalComments: 'none',
     define: {
       'import.meta.url': '__filename',
@@ -97,12 +97,13 @@ async function bundle({ root, version, target }, bindings) {
   // a part's exports are taken when it has run: those of a lazy module have no value by then
   const lazy = outputFiles.find(({ text }) => /\b__esm\b/.test(text));
   if (lazy) throw new Error(`the bundler made a module of ${basename(lazy.path)} lazy`);
-  const parts = outputFiles.map(({ path, text }) => {
+  const parts = outputFiles.map(async ({ path, text }) => {
     const name = basename(path);
     const { entryPoint = '' } = metafile.outputs[`parts/${name}`];
-    return [name, { ...asFunctionBody(text), entryPoint }];
+    const { body, required } = asFunctionBody(text);
+    return [name, { body: await shortenLocals(body), required, entryPoint }];
   });
-  return { parts: new Map(parts), metafile };
+  return { parts: new Map(await Promise.all(parts)), metafile };
 }
 
 /** The names of the parts that an entry needs from its start on and that nobody has taken, the entry's last. */

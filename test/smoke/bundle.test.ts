@@ -50,7 +50,8 @@ test('its archives can be read as it says, with the names that the sources have'
     assert.is(status, 0);
     return brotliDecompressSync(stdout).toString();
   });
-  for (const name of ['explainError', 'decodeTree', 'NativeNetlink']) assert.match(code.join('\n'), name);
+  for (const name of ['explainError', 'decodeTree', 'NativeNetlink', 'FfiTransport', '#drain'])
+    assert.match(code.join('\n'), name);
 });
 
 test('it carries the licences of the packages inside', () => {
