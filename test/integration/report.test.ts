@@ -127,6 +127,9 @@ const draft = (format: string) => {
 };
 
 await insideNamespace(import.meta.url, async () => {
+  // what was seen is to stay in the table, however slow the machine is
+  for (const name of ['udp', 'icmp', 'icmpv6'])
+    writeFileSync(`/proc/sys/net/netfilter/nf_conntrack_${name}_timeout`, '600');
   const traffic = new ForwardedTraffic();
   await traffic.start();
 
@@ -199,11 +202,14 @@ await insideNamespace(import.meta.url, async () => {
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line));
-    assert.equal(records[0], {
+    const { flows, ...first } = records[0];
+    assert.equal(first, {
       ...{ family: 'ipv4', protocol: 'tcp', source: CLIENT.ipv4, sourcePort: 1024 },
       ...{ destination: ROUTER.ipv4, destinationPort: 8080, confirmed: true, translated: true },
-      ...{ related: false, flows: 2 },
+      related: false,
     });
+    // one of two that began while the table was being listed may not be counted
+    assert.ok(flows === 1 || flows === 2, String(flows));
   });
 
   test('it goes on from an earlier report, and does not count again what is there', () => {

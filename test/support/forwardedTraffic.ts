@@ -37,7 +37,7 @@ const serverProgram = `
 const clientProgram = `
   const net = require('node:net');
   const dgram = require('node:dgram');
-  const LIMIT_MS = 1000;
+  const LIMIT_MS = 1500;
   const tcp = ({ address, port, localPort }, done) => {
     const socket = net.connect({ host: address, port, localPort }, () => socket.write('x'));
     socket.on('data', () => { done(true); socket.destroy(); }).on('error', () => done(false));
