@@ -2,6 +2,8 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 // @ts-expect-error build scripts are plain JavaScript
 import { asFunctionBody } from '../../scripts/functionBody.mjs';
+// @ts-expect-error build scripts are plain JavaScript
+import { shortenLocals } from '../../scripts/shortLocals.mjs';
 
 /** Runs a module's body with modules by their names, and returns its exports. */
 function run(text: string, modules: Record<string, unknown> = {}): Record<string, unknown> {
@@ -57,6 +59,20 @@ test('what the bundler is not known to write ends the build', () => {
   ]) {
     assert.throws(() => asFunctionBody(text), /the bundler left/, text);
   }
+});
+
+test('short locals: what a stack trace names keeps its name, and texts stay', async () => {
+  const code: string = await shortenLocals(
+    'var moduleName=1;class Klass{#field=2;async#wait(argument){return argument+this.#field}static has(other){return#field in other}' +
+      'text(){return "a #tag #b"}run(){return this.#wait(moduleName)}}function named(parameter){return parameter}return{Klass,named};',
+  );
+  for (const name of ['moduleName', 'Klass', '#field', '#wait', 'named']) assert.match(code, name);
+  for (const name of ['argument', 'other', 'parameter', '__private_']) assert.not.match(code, name);
+  const { Klass, named } = new Function(code)();
+  assert.is(await new Klass().run(), 3);
+  assert.is(new Klass().text(), 'a #tag #b');
+  assert.is(Klass.has(new Klass()), true);
+  assert.is(named(4), 4);
 });
 
 test.run();

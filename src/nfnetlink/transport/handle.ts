@@ -117,7 +117,7 @@ class HandleTransport extends SocketTransport {
     if (!this.isClosed) this.#handle.unref();
   }
 
-  // on a closed handle it aborts the process, and is not called
+  // recvStart on a closed handle aborts the process: this is called on an open one only
   protected startReading(): void {
     const status = this.#handle.recvStart();
     if (status < 0) throw socketError('uv_udp_recv_start', -status);
