@@ -1,5 +1,6 @@
 import { IP_CT_TCP_FLAG, IPPROTO, TCP_CONNTRACK } from '../../ctnetlink/constants.ts';
 import type { FlowAttributes } from '../../ctnetlink/flow.ts';
+import { hasPorts, isIcmp } from '../../ctnetlink/protocol.ts';
 import type { Tuple } from '../../ctnetlink/tuple.ts';
 import { formatAddress } from '../../nfnetlink/address.ts';
 import { readU32host, writeU32be } from '../../nfnetlink/bytes.ts';
@@ -45,23 +46,6 @@ export interface FlowDraft {
   readonly destinationNat: NatDraft;
 }
 
-const portProtocols: readonly number[] = [
-  IPPROTO.UDP,
-  IPPROTO.TCP,
-  IPPROTO.SCTP,
-  IPPROTO.DCCP,
-  IPPROTO.GRE,
-  IPPROTO.UDPLITE,
-];
-
-export function isPortProtocol(protocol: number | undefined): boolean {
-  return protocol !== undefined && portProtocols.includes(protocol);
-}
-
-export function isIcmp(protocol: number | undefined): boolean {
-  return protocol === IPPROTO.ICMP || protocol === IPPROTO.ICMPV6;
-}
-
 // net/netfilter/nf_conntrack_proto_icmp.c: invmap
 const inverseIcmp: Readonly<Record<number, number>> = {
   ...{ 8: 0, 0: 8, 13: 14, 14: 13, 15: 16, 16: 15, 17: 18, 18: 17 },
@@ -91,7 +75,7 @@ function protocolFields(
   protocol: number,
   direction: 'original' | 'reply',
 ): Tuple {
-  if (isPortProtocol(protocol)) {
+  if (hasPorts(protocol)) {
     return { protocol, sourcePort: tuple.sourcePort ?? 0, destinationPort: tuple.destinationPort ?? 0 };
   }
   if (!isIcmp(protocol)) return { protocol };

@@ -1,7 +1,8 @@
-import { IPPROTO, NF_CT_EXPECT } from '../../ctnetlink/constants.ts';
+import { NF_CT_EXPECT } from '../../ctnetlink/constants.ts';
 import type { Expectation } from '../../ctnetlink/expectation.ts';
 import type { Tuple } from '../../ctnetlink/tuple.ts';
 import { addressesXml, element, layer3, layer4, portsXml, whenXml } from './flowXml.ts';
+import { fieldText, tupleFields } from './tupleFields.ts';
 
 /** What happened to an expectation. */
 export type ExpectationEventKind = 'new' | 'destroy';
@@ -40,22 +41,8 @@ function tupleWords(tuple: Tuple, prefix: string): string[] {
   if (tuple.source !== undefined || tuple.destination !== undefined) {
     words.push(`${prefix}src=${tuple.source ?? ''}`, `${prefix}dst=${tuple.destination ?? ''}`);
   }
-  const { sourcePort = 0, destinationPort = 0, icmpType = 0, icmpCode = 0, icmpId = 0 } = tuple;
-  switch (tuple.protocol) {
-    case IPPROTO.TCP:
-    case IPPROTO.UDP:
-    case IPPROTO.UDPLITE:
-    case IPPROTO.SCTP:
-    case IPPROTO.DCCP:
-      return [...words, `sport=${sourcePort}`, `dport=${destinationPort}`];
-    case IPPROTO.GRE:
-      return [...words, `srckey=0x${sourcePort.toString(16)}`, `dstkey=0x${destinationPort.toString(16)}`];
-    case IPPROTO.ICMP:
-    case IPPROTO.ICMPV6:
-      return [...words, `type=${icmpType}`, `code=${icmpCode}`, `id=${icmpId}`];
-    default:
-      return words;
-  }
+  const fields = tupleFields(tuple.protocol ?? 0);
+  return [...words, ...fields.map((field) => `${field.name}=${fieldText(field, tuple)}`)];
 }
 
 /** An expectation in one line of XML, as conntrack(8) prints it. */

@@ -1,4 +1,4 @@
-import { IPCTNL_MSG_EXP, IPPROTO } from '../../ctnetlink/constants.ts';
+import { IPCTNL_MSG_EXP } from '../../ctnetlink/constants.ts';
 import {
   decodeExpectation,
   type Expectation,
@@ -6,12 +6,13 @@ import {
   encodeListExpectations,
 } from '../../ctnetlink/expectation.ts';
 import { expectationAttributes } from '../../ctnetlink/expectationAttributes.ts';
+import { hasPorts } from '../../ctnetlink/protocol.ts';
 import type { Tuple } from '../../ctnetlink/tuple.ts';
 import { formatAddress } from '../../nfnetlink/address.ts';
 import { AF, NFNL_SUBSYS, NLM_F } from '../../nfnetlink/constants.ts';
 import { encodeRequest, messageTypeOf } from '../../nfnetlink/message.ts';
 import type { CommandLine } from './commandLine.ts';
-import { isPortProtocol, type TupleDraft, tupleOf } from './draft.ts';
+import { type TupleDraft, tupleOf } from './draft.ts';
 import { PREFIX } from './exit.ts';
 import { type ExpectationEventKind, expectationText, expectationXml } from './expectationText.ts';
 import { XML_HEADER } from './flowXml.ts';
@@ -109,7 +110,7 @@ function expectedTuple(tuple: TupleDraft, family: number, protocol: number): Tup
     source: formatAddress(tuple.source ?? none),
     destination: formatAddress(tuple.destination ?? none),
     protocol,
-    ...((isPortProtocol(protocol) || protocol === IPPROTO.DCCP) && ports),
+    ...(hasPorts(protocol) && ports),
   };
 }
 

@@ -18,6 +18,7 @@ import {
 } from './flowFacts.ts';
 import { type LabelMap, labelBits } from './labelMap.ts';
 import { PROTOCOLS } from './protocols.ts';
+import { tupleFields } from './tupleFields.ts';
 
 /** How flows are printed; what is not asked for is left out. */
 export interface TextOptions {
@@ -58,13 +59,6 @@ const stateWords = Object.fromEntries(
 const WORD = {
   source: ascii('src='),
   destination: ascii(' dst='),
-  sourcePort: ascii(' sport='),
-  destinationPort: ascii(' dport='),
-  sourceKey: ascii(' srckey=0x'),
-  destinationKey: ascii(' dstkey=0x'),
-  type: ascii(' type='),
-  code: ascii(' code='),
-  icmpId: ascii(' id='),
   zoneOriginal: ascii('zone-orig='),
   zoneReply: ascii('zone-reply='),
   packets: ascii('packets='),
@@ -155,31 +149,11 @@ function writeAddresses(sink: ByteSink, view: FlowView, tuple: TupleView): void 
 
 function writeTuple(sink: ByteSink, view: FlowView, tuple: TupleView): void {
   writeAddresses(sink, view, tuple);
-  switch (tuple.protocol) {
-    case IPPROTO.TCP:
-    case IPPROTO.UDP:
-    case IPPROTO.UDPLITE:
-    case IPPROTO.SCTP:
-    case IPPROTO.DCCP:
-      sink.put(WORD.sourcePort);
-      sink.number(tuple.sourcePort);
-      sink.put(WORD.destinationPort);
-      sink.number(tuple.destinationPort);
-      break;
-    case IPPROTO.GRE:
-      sink.put(WORD.sourceKey);
-      sink.hexadecimal(tuple.sourcePort);
-      sink.put(WORD.destinationKey);
-      sink.hexadecimal(tuple.destinationPort);
-      break;
-    case IPPROTO.ICMP:
-    case IPPROTO.ICMPV6:
-      sink.put(WORD.type);
-      sink.number(tuple.icmpType ?? 0);
-      sink.put(WORD.code);
-      sink.number(tuple.icmpCode ?? 0);
-      sink.put(WORD.icmpId);
-      sink.number(tuple.icmpId ?? 0);
+  for (const { word, of, isHexadecimal } of tupleFields(tuple.protocol)) {
+    sink.put(word);
+    const value = tuple[of] ?? 0;
+    if (isHexadecimal) sink.hexadecimal(value);
+    else sink.number(value);
   }
   sink.character(SPACE);
 }

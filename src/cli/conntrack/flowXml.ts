@@ -1,10 +1,12 @@
-import { CTA, IPPROTO, IPS } from '../../ctnetlink/constants.ts';
+import { CTA, IPS } from '../../ctnetlink/constants.ts';
 import type { EventKind, FlowView } from '../../ctnetlink/flowView.ts';
+import { isIcmp } from '../../ctnetlink/protocol.ts';
 import type { Tuple } from '../../ctnetlink/tuple.ts';
 import { AF } from '../../nfnetlink/constants.ts';
 import { labelsOf, protocolNames, startAt, stateOf, stopAt } from './flowFacts.ts';
 import { type LabelMap, labelBits } from './labelMap.ts';
 import { PROTOCOLS } from './protocols.ts';
+import { fieldText, tupleFields } from './tupleFields.ts';
 
 export interface XmlOptions {
   /** -o ktimestamp: start and stop in nanoseconds. */
@@ -62,21 +64,12 @@ export function addressesXml(tuple: Tuple): string {
 
 /** Ports or keys; nothing for the protocols without. */
 export function portsXml(tuple: Tuple): string {
-  const { protocol, sourcePort = 0, destinationPort = 0 } = tuple;
-  switch (protocol) {
-    case IPPROTO.TCP:
-    case IPPROTO.UDP:
-    case IPPROTO.UDPLITE:
-    case IPPROTO.SCTP:
-    case IPPROTO.DCCP:
-      return `<sport>${sourcePort}</sport><dport>${destinationPort}</dport>`;
-    case IPPROTO.GRE:
-      return (
-        `<srckey>0x${sourcePort.toString(16)}</srckey>` + `<dstkey>0x${destinationPort.toString(16)}</dstkey>`
-      );
-    default:
-      return '';
-  }
+  const { protocol = 0 } = tuple;
+  // as in libnetfilter_conntrack: what ICMP has is not told
+  if (isIcmp(protocol)) return '';
+  return tupleFields(protocol)
+    .map((field) => element(field.name, fieldText(field, tuple)))
+    .join('');
 }
 
 function tupleXml(tuple: Tuple, family: number): string {

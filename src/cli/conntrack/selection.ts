@@ -3,11 +3,12 @@ import type { DirectionFilter, FlowFilter } from '../../ctnetlink/filter.ts';
 import { type KernelFeatures, planFilter } from '../../ctnetlink/filterPlan.ts';
 import type { FlowAttributes } from '../../ctnetlink/flow.ts';
 import type { FlowView } from '../../ctnetlink/flowView.ts';
+import { isIcmp } from '../../ctnetlink/protocol.ts';
 import type { TupleView } from '../../ctnetlink/tupleView.ts';
 import { formatAddress } from '../../nfnetlink/address.ts';
 import { AF } from '../../nfnetlink/constants.ts';
 import type { CommandLine } from './commandLine.ts';
-import { isIcmp, type TupleDraft } from './draft.ts';
+import type { TupleDraft } from './draft.ts';
 import { wrongParameter } from './exit.ts';
 import {
   isDestinationNat,
@@ -165,7 +166,7 @@ function addressTest(
 }
 
 function icmpTests({ draft, protocol }: CommandLine): [string, Test][] {
-  if (!isIcmp(protocol?.number)) return [];
+  if (!protocol || !isIcmp(protocol.number)) return [];
   return (['icmpType', 'icmpCode', 'icmpId'] as const).flatMap((field) => {
     const wanted = draft[field];
     return wanted === undefined ? [] : [named(field, (view) => view.original[field] === wanted)];
