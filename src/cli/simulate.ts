@@ -18,10 +18,10 @@ import { totalsOf, totalsText } from './simulate/totals.ts';
 
 interface SimulateOptions extends PlanSource {
   readonly capture: string;
-  readonly fill: readonly Fill[];
-  readonly interface: readonly Turn[];
-  readonly connected: readonly Network[];
-  readonly change: readonly string[];
+  readonly fill?: readonly Fill[];
+  readonly interface?: readonly Turn[];
+  readonly connected?: readonly Network[];
+  readonly change?: readonly string[];
   readonly logLevel: LogLevel;
   readonly json?: true;
 }
@@ -68,9 +68,10 @@ export const addSimulate: AddCommand = (program, io) => {
 
 /** An option that may be given several times. */
 function listOption<T>(flags: string, description: string, read: (text: string) => T): Option {
-  return new Option(flags, `${description} (repeatable)`)
-    .argParser((text, list: T[] = []) => [...list, read(text)])
-    .default([], 'none');
+  return new Option(flags, `${description} (repeatable)`).argParser((text, list: T[] = []) => [
+    ...list,
+    read(text),
+  ]);
 }
 
 function readNetwork(text: string): Network {
@@ -83,7 +84,7 @@ function readNetwork(text: string): Network {
 }
 
 async function simulate(options: SimulateOptions, io: Io): Promise<void> {
-  const { capture, change, mwan3, config } = options;
+  const { capture, change = [], mwan3, config } = options;
   if (change.length > 0 && mwan3)
     throw usageError(
       'simulate: --change',
@@ -126,9 +127,9 @@ const partsOf = (
   tell: SimulationParts['tell'],
 ) => ({
   ...{ plan, facts, tell },
-  fills: options.fill,
-  turns: options.interface,
-  connected: options.connected,
+  fills: options.fill ?? [],
+  turns: options.interface ?? [],
+  connected: options.connected ?? [],
 });
 
 async function play(plan: Plan, facts: RecordingFacts, options: SimulateOptions, io: Io): Promise<void> {

@@ -141,6 +141,25 @@ test('two configurations are compared by the flows about which they decide other
   );
 });
 
+test("the plan may be mwan3's, whose interfaces count as online whatever their state files say", async () => {
+  const root = fileURLToPath(new URL('../fixtures/mwan3/sample', import.meta.url));
+  const { exitCode, out } = await runCli([
+    'simulate',
+    '--capture',
+    capture,
+    '--mwan3',
+    '--root',
+    root,
+    '--json',
+  ]);
+  assert.is(exitCode, 0);
+  const events: Line[] = out
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  assert.equal([events.at(-1)?.event, events.some(({ event }) => event === 'ready')], ['totals', true]);
+});
+
 test('a change is made to a copy, at the place that it names', () => {
   const of = (change: string) => changed(config, change) as typeof config & Record<string, unknown>;
   assert.equal(of('rules.app_1.v4.interfaces=["wanb"]').rules, [{ set: 'app_1.v4', interfaces: ['wanb'] }]);
