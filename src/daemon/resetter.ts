@@ -70,9 +70,6 @@ export class Resetter {
   get backlog(): number {
     return this.#waiting.length;
   }
-  get isIdle(): boolean {
-    return this.#waiting.length === 0 && this.#running === undefined;
-  }
 
   /** Takes a flow that the rule called misplaced; it goes out with the next flush(). */
   submit(slot: number, rule: number): void {

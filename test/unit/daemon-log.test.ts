@@ -90,6 +90,17 @@ class Reader extends Writable {
   }
 }
 
+/** A queue whose reader has not taken the first line yet. */
+function slowReader() {
+  const clock = new ManualClock();
+  const reader = new Reader({ highWaterMark: 1 });
+  reader.isSlow = true;
+  const queue = new LogQueue(reader, clock.nextTurn.bind(clock));
+  queue.write('first\n');
+  clock.turn();
+  return { clock, reader, queue };
+}
+
 test('the lines of one turn are one write', () => {
   const clock = new ManualClock();
   const reader = new Reader();
@@ -104,12 +115,7 @@ test('the lines of one turn are one write', () => {
 });
 
 test('a slow reader is waited for, in bounded memory, and gets what found room', async () => {
-  const clock = new ManualClock();
-  const reader = new Reader({ highWaterMark: 1 });
-  reader.isSlow = true;
-  const queue = new LogQueue(reader, clock.nextTurn.bind(clock));
-  queue.write('first\n');
-  clock.turn();
+  const { clock, reader, queue } = slowReader();
   const line = `${'x'.repeat(999)}\n`;
   let taken = 0;
   while (queue.write(line)) {
@@ -125,12 +131,7 @@ test('a slow reader is waited for, in bounded memory, and gets what found room',
 });
 
 test('at the end everything goes out, at whatever pace it is read', async () => {
-  const clock = new ManualClock();
-  const reader = new Reader({ highWaterMark: 1 });
-  reader.isSlow = true;
-  const queue = new LogQueue(reader, clock.nextTurn.bind(clock));
-  queue.write('first\n');
-  clock.turn();
+  const { clock, reader, queue } = slowReader();
   queue.write('last\n');
   queue.flush();
   await reader.read();
