@@ -268,8 +268,10 @@ class Parser {
   }
 
   takeStatus(text: string): void {
-    const { set, clear } = parseStatus(text, this.context.warn);
-    this.status = { set: (this.status?.set ?? 0) | set, clear: (this.status?.clear ?? 0) | clear };
+    const status = parseStatus(text, this.context.warn);
+    const set = (this.status?.set ?? 0) | status.set;
+    // a bit that is asked for both ways has to be set, as in conntrack(8)
+    this.status = { set, clear: ((this.status?.clear ?? 0) | status.clear) & ~set };
   }
 
   takeMark(text: string): void {
