@@ -71,7 +71,8 @@ export class Output {
 
   /** Writes what was gathered, and waits for a reader that is slower than we are. */
   async drained(): Promise<void> {
-    this.flush();
+    // a full stream gets no more: a piece for each line that is printed meanwhile would cost far more than the line
+    if (!this.isFull) this.flush();
     if (!this.isFull || this.isBroken) return;
     // many may wait at once, and one listener does for all
     this.draining ??= this.awaitDrain();
