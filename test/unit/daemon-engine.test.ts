@@ -340,4 +340,24 @@ test('after an outage old established flows stay on the worse uplink; by the ent
   assert.is(bench.totals.resets.changed, 1);
 });
 
+test('a sweep that found more than can be reset at once waits for the resets too', async () => {
+  const unlimited = Number.POSITIVE_INFINITY;
+  const bench = await EngineBench.open(
+    twoWans({ limits: { ...limits, resetsPerSecond: unlimited, resetsPerClientPerSecond: unlimited } }),
+  );
+  for (let port = 1; port <= 1500; port++) {
+    const entry = bench.kernel.add(flowEntry(WANB, { sourcePort: port }));
+    bench.sweep(entry);
+  }
+  assert.is(bench.engine.backlog, 1500);
+  let deleted: number | undefined;
+  void bench.engine.drained().then(() => {
+    deleted = bench.kernel.did('delete').length;
+  });
+  await bench.settle();
+  // the first batch of verdicts was given when none waited for a batch any more
+  assert.ok(deleted! >= 512, `${deleted} were deleted`);
+  assert.equal([bench.kernel.did('delete').length, bench.engine.backlog], [1500, 0]);
+});
+
 test.run();
