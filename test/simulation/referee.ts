@@ -108,7 +108,7 @@ export class Referee {
       return;
     }
     const entry = this.#world.kernel.conntrack.find(originalTuple as CompleteTuple, zone);
-    const key = tupleKey(originalTuple as CompleteTuple);
+    const key = tupleKey(originalTuple as CompleteTuple, zone);
     if (command === IPCTNL_MSG_CT.GET) {
       // an answer that is lost ends the whole round; a refusal is of one question of perhaps several
       if (trouble === 'lost') this.#readings.clear();
@@ -123,7 +123,7 @@ export class Referee {
   }
 
   #deleted(entry: ConntrackEntry): void {
-    const key = tupleKey(entry.originalTuple);
+    const key = tupleKey(entry.originalTuple, entry.zone);
     const reading = this.#readings.get(key);
     const record = this.#world.records.get(entry)!;
     const what = textOfFlow(record.flow);
@@ -199,7 +199,9 @@ export class Referee {
     return moments.some((moment) =>
       states.some((seen) =>
         [this.#world.plan.at(moment), this.#world.plan.at(to)].some((plan) =>
-          verdictsOf(plan, flow, this.#stateAt(plan, moment, seen, to)).includes('misplaced'),
+          [true, false].some((seesFlaps) =>
+            verdictsOf(plan, flow, this.#stateAt(plan, moment, seen, to, seesFlaps)).includes('misplaced'),
+          ),
         ),
       ),
     );
@@ -218,16 +220,23 @@ export class Referee {
     return [...new Set([from, to, ...within])];
   }
 
-  /** What the daemon may take for the state: sets of one moment, interfaces as they were `seen` last, changes by now. */
-  #stateAt(plan: Plan, moment: number, seen: number, asOf: number): WorldState {
+  /**
+   * What the daemon may take for the state: sets of one moment, interfaces as they were `seen` last, changes by now.
+   * @param seesFlaps false where it looked neither before nor between two changes that followed one another
+   */
+  #stateAt(plan: Plan, moment: number, seen: number, asOf: number, seesFlaps = true): WorldState {
     const { online, scenario } = this.#world;
     return {
       holds: (rule, flow) => this.#holdsAt(rule, flow, moment),
       online: online.map((each) => each.at(seen)),
       before: online.map((each) => {
         const { settle } = plan;
-        const change = each.changes.filter((at) => at <= seen).at(-1);
+        const [change, last] = each.changes
+          .filter((at) => at <= seen)
+          .slice(-2)
+          .reverse();
         if (change === undefined || !settle) return each.at(seen);
+        if (!seesFlaps && last !== undefined && change - last < POLL_MS) return each.at(seen);
         const length = each.at(seen) ? settle.onlineMs : settle.offlineMs;
         return asOf - change < length ? !each.at(seen) : each.at(seen);
       }),
@@ -310,8 +319,9 @@ export class Referee {
   /** Whether a change of that moment makes the daemon look: an interface's, a plan's, a set's, a watched element. */
   #changeIsNoticed(flow: OracleFlow, at: number): boolean {
     const { online, plan, sets } = this.#world;
-    const followed = [plan, ...online, ...[...sets.values()].map(({ exists }) => exists)];
-    if (followed.some(({ changes }) => changes.includes(at))) return true;
+    if ([plan, ...online].some(({ changes }) => changes.includes(at))) return true;
+    // a set that comes is noticed, one that goes is not
+    if ([...sets.values()].some(({ exists }) => exists.changes.includes(at) && exists.at(at))) return true;
     return plan
       .at(this.#now)
       .rules.some(
@@ -326,15 +336,9 @@ export class Referee {
 
 const harmless: readonly number[] = [IPSET_CMD.PROTOCOL, IPSET_CMD.HEADER, IPSET_CMD.LIST, IPSET_CMD.TEST];
 
-function tupleKey({
-  protocol,
-  source,
-  destination,
-  sourcePort,
-  destinationPort,
-  icmpType,
-}: CompleteTuple): string {
-  return `${protocol} ${source} ${destination} ${sourcePort} ${destinationPort} ${icmpType}`;
+function tupleKey(tuple: CompleteTuple, zone = 0): string {
+  const { protocol, source, destination, sourcePort, destinationPort, icmpType } = tuple;
+  return `${zone} ${protocol} ${source} ${destination} ${sourcePort} ${destinationPort} ${icmpType}`;
 }
 
 /** What the daemon knows a flow and its successor by. */

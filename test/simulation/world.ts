@@ -31,6 +31,8 @@ export interface WorldFlow {
   readonly destination: Host;
   sourcePort: number | undefined;
   readonly port: number | undefined;
+  /** Of both directions; 0 is the default zone. */
+  readonly zone: number;
   /** Until then its client goes on sending. */
   readonly until: number;
   /** Milliseconds between its packets. */
@@ -195,6 +197,11 @@ export class World {
     }
     for (const set of sets) {
       if (!set.exists) this.#at(soon(), () => this.#appear(set));
+      else if (this.#chance.percent(10)) {
+        const at = soon();
+        this.#at(at, () => this.#vanish(set));
+        if (this.#chance.percent(60)) this.#at(at + this.#chance.below(3000), () => this.#appear(set));
+      }
       for (const element of this.#elementsOf(set)) {
         if (this.#chance.percent(50)) this.#at(soon(), () => this.#fill(set, element));
         if (this.#chance.percent(12)) this.#at(soon(), () => this.#drop(set, element));
@@ -224,6 +231,14 @@ export class World {
     this.#makeKernelSet(set);
     this.sets.get(set.name)!.exists.set(this.clock.now(), true);
     for (const element of this.#elementsOf(set)) if (this.#chance.percent(50)) this.#fill(set, element);
+  }
+
+  #vanish({ name }: ScenarioSet): void {
+    this.#say(`set ${name} is destroyed`);
+    this.kernel.sets.delete(name);
+    const history = this.sets.get(name)!;
+    history.empty(this.clock.now());
+    history.exists.set(this.clock.now(), false);
   }
 
   #turn(index: number, path: string): void {
@@ -284,6 +299,7 @@ export class World {
       sourcePort: hasPorts ? chance.between(40_000, 40_020) : undefined,
       port: hasPorts ? chance.pick([443, 443, 53, 5060]) : protocol === 50 ? undefined : icmp,
       until: chance.percent(70) ? Number.POSITIVE_INFINITY : this.clock.now() + chance.between(100, 8000),
+      zone: chance.percent(10) ? 5 : 0,
       gap: chance.pick([5, 50, 400]),
       entry: undefined,
     });
@@ -296,6 +312,7 @@ export class World {
     const mark = this.#markOf(flow);
     const entry = conntrack.add({
       originalTuple: tupleOf(flow),
+      zone: flow.zone,
       mark,
       ...(startTime !== undefined && { startedAt: startTime }),
     });
