@@ -1,7 +1,6 @@
 /** Holds a run to the daemon's promises: watches what it asks of the kernel and what it tells. */
-import { type CompleteTuple, flowAttributes, IPCTNL_MSG_CT } from '../../src/ctnetlink/index.ts';
+import { type CompleteTuple, flowAttributes, IPCTNL_MSG_CT, IPS } from '../../src/ctnetlink/index.ts';
 import { protocolName } from '../../src/ctnetlink/protocol.ts';
-import type { Plan, PlanRule } from '../../src/daemon/plan.ts';
 import type { DaemonEvent } from '../../src/daemon/tell.ts';
 import { IPSET_CMD } from '../../src/ipset/index.ts';
 import type { ConntrackEntry, ModelSocket, Trouble } from '../../src/model/index.ts';
@@ -14,13 +13,9 @@ import {
   subsystemOf,
 } from '../../src/nfnetlink/index.ts';
 import type { ScriptedRequest } from '../../src/testing/index.ts';
-import { interfaceOf, type OracleFlow, type OracleVerdict, verdictsOf, type WorldState } from './oracle.ts';
+import { Hindsight } from './hindsight.ts';
+import { interfaceOf, type OracleFlow } from './oracle.ts';
 import { type EntryRecord, textOfFlow, type World } from './world.ts';
-
-/** Between a change of a state file and its reading at the latest. */
-const POLL_MS = 2100;
-/** Between a set's coming and its learning at the latest. */
-const LEARN_MS = 1100;
 
 interface Deletion {
   readonly at: number;
@@ -40,7 +35,7 @@ export class Referee {
   readonly told: DaemonEvent[] = [];
   readonly deletions: Deletion[] = [];
   readonly #world: World;
-  /** What lies at most between a flow's questions and its reading before the reset. */
+  readonly #hindsight: Hindsight;
   readonly #window: number;
   readonly #readings = new Map<string, Reading>();
   readonly #returned = new Map<string, { readonly at: number; readonly restMs: number }>();
@@ -50,8 +45,8 @@ export class Referee {
 
   constructor(world: World) {
     this.#world = world;
-    const { delay, stall, late } = world.scenario.faults;
-    this.#window = 200 + 8 * delay + 3 * stall + (late > 0 ? 14_000 : 0);
+    this.#hindsight = new Hindsight(world);
+    this.#window = this.#hindsight.window;
     world.kernel.onRequest = (request, socket, trouble) => this.#asked(request, socket, trouble);
     const tell = world.kernel.conntrack.onEvent;
     world.kernel.conntrack.onEvent = (event, entry, about) => {
@@ -133,6 +128,7 @@ export class Referee {
     }
     this.#readings.delete(key);
     if (reading.entry.id !== entry.id) this.#fault(`${what} was deleted by another id`);
+    if ((reading.status & IPS.DYING) !== 0) this.#fault(`${what} was deleted and was dying`);
     if (this.#world.plan.at(this.#now).dryRun) this.#fault(`${what} was deleted in a dry run`);
     this.#checkPlacement(reading, what);
     this.#checkGuards(record, what);
@@ -142,7 +138,7 @@ export class Referee {
     const { at, mark } = reading;
     // an entry may have begun a moment ago under a tuple whose flow was judged before
     const flow = this.#world.flowOf(reading.entry, mark);
-    if (this.#couldBeMisplaced(flow, at - this.#window, at)) return;
+    if (this.#hindsight.couldBeMisplaced(flow, at - this.#window, at)) return;
     const on = interfaceOf(this.#world.plan.at(at), mark);
     this.#fault(`${what} was deleted and was not misplaced on interface ${on} (mark 0x${mark.toString(16)})`);
   }
@@ -192,65 +188,6 @@ export class Referee {
     return returned && returned.at + returned.restMs;
   }
 
-  /** Whether some moment of the window, seen as late as the daemon may have seen it, makes it misplaced. */
-  #couldBeMisplaced(flow: OracleFlow, from: number, to: number): boolean {
-    const moments = this.#momentsBetween(from, to);
-    const states = this.#momentsBetween(from - POLL_MS, to);
-    return moments.some((moment) =>
-      states.some((seen) =>
-        [this.#world.plan.at(moment), this.#world.plan.at(to)].some((plan) =>
-          [true, false].some((seesFlaps) =>
-            verdictsOf(plan, flow, this.#stateAt(plan, moment, seen, to, seesFlaps)).includes('misplaced'),
-          ),
-        ),
-      ),
-    );
-  }
-
-  /** Every moment within at which something changed, and the first. */
-  #momentsBetween(from: number, to: number): number[] {
-    const { sets, online, plan } = this.#world;
-    const changes = [
-      ...[...sets.values()].flatMap((set) => set.changes),
-      ...online.flatMap((each) => each.changes),
-      ...plan.changes,
-    ];
-    // a change that has just come, and one that comes with the very moment
-    const within = changes.flatMap((at) => [at, at - 0.001]).filter((at) => at > from && at <= to);
-    return [...new Set([from, to, ...within])];
-  }
-
-  /**
-   * What the daemon may take for the state: sets of one moment, interfaces as they were `seen` last, changes by now.
-   * @param seesFlaps false where it looked neither before nor between two changes that followed one another
-   */
-  #stateAt(plan: Plan, moment: number, seen: number, asOf: number, seesFlaps = true): WorldState {
-    const { online, scenario } = this.#world;
-    return {
-      holds: (rule, flow) => this.#holdsAt(rule, flow, moment),
-      online: online.map((each) => each.at(seen)),
-      before: online.map((each) => {
-        const { settle } = plan;
-        const [change, last] = each.changes
-          .filter((at) => at <= seen)
-          .slice(-2)
-          .reverse();
-        if (change === undefined || !settle) return each.at(seen);
-        if (!seesFlaps && last !== undefined && change - last < POLL_MS) return each.at(seen);
-        const length = each.at(seen) ? settle.onlineMs : settle.offlineMs;
-        return asOf - change < length ? !each.at(seen) : each.at(seen);
-      }),
-      connected: scenario.connected,
-    };
-  }
-
-  #holdsAt(rule: PlanRule, flow: OracleFlow, moment: number): boolean | 'maybe' {
-    const set = this.#world.sets.get(rule.set!)!;
-    const isInside = this.#world.contains(rule, flow, moment);
-    const isYoung = set.exists.changes.some((at) => at > moment - LEARN_MS - this.#window && at <= moment);
-    return isInside && isYoung ? 'maybe' : isInside;
-  }
-
   /** At the end of the quiet time: no misplaced flow is left that could have been found. */
   checkConvergence(isRunning: boolean): void {
     const { kernel, records, plan } = this.#world;
@@ -258,7 +195,7 @@ export class Referee {
     if (!isRunning || plan.at(now).dryRun) return;
     for (const entry of kernel.conntrack.entries()) {
       const flow = this.#world.flowOf(entry);
-      if (!this.#isMisplacedAt(flow, now)) continue;
+      if (!this.#hindsight.isMisplacedAt(flow, now)) continue;
       const record = records.get(entry)!;
       const reason = this.#excuse(entry, record, flow);
       if (reason === undefined)
@@ -266,17 +203,6 @@ export class Referee {
           `${textOfFlow(record.flow)} (mark 0x${entry.mark.toString(16)}) is misplaced and was left`,
         );
     }
-  }
-
-  #isMisplacedAt(flow: OracleFlow, at: number): boolean {
-    return this.#verdictAt(flow, at) === 'misplaced';
-  }
-
-  #verdictAt(flow: OracleFlow, at: number): OracleVerdict {
-    const plan = this.#world.plan.at(at);
-    const state = this.#stateAt(plan, at, at, at);
-    const known = { ...state, holds: (rule: PlanRule) => this.#world.contains(rule, flow, at) };
-    return verdictsOf(plan, flow, known)[0]!;
   }
 
   /** Why the flow may still be there; undefined where nothing excuses it. */
@@ -292,45 +218,19 @@ export class Referee {
     if (now - createdAt < slack) return 'it has just begun';
     const rest = this.restOf(keyOf(flow));
     if (rest !== undefined && (!scenario.isSwept || now < rest + sweepMs + slack)) return 'it rests';
-    const since = this.#misplacedSince(entry, seen, createdAt);
+    const since = this.#hindsight.misplacedSince(entry, seen, createdAt);
     if (scenario.isSwept) return now < since + sweepMs + slack ? 'the next sweep will find it' : undefined;
     if (marks.changes.length > 0) return 'its mark was changed: a sweep alone finds that';
     if (since === createdAt) return undefined;
     // only a flow that no set has held so far is asked about again
-    const was = this.#momentsBetween(createdAt, since - 0.0001).map((at) => this.#verdictAt(seen, at));
+    const was = this.#hindsight
+      .momentsBetween(createdAt, since - 0.0001)
+      .map((at) => this.#hindsight.verdictAt(seen, at));
     const isWaiting = was.every((verdict) => verdict === 'unclassified');
     if (isWaiting && since <= createdAt + recheckMs.at(-1)! - slack) return undefined;
-    return this.#changeIsNoticed(seen, since) ? undefined : 'the change was one of which nobody hears';
-  }
-
-  #misplacedSince(entry: ConntrackEntry, seen: OracleFlow, createdAt: number): number {
-    const { marks } = this.#world.records.get(entry)!;
-    const moments = [...this.#momentsBetween(createdAt, this.#now), ...marks.changes].sort((a, b) => b - a);
-    let since = this.#now;
-    for (const moment of moments) {
-      if (moment <= createdAt) break;
-      const at = moment - 0.0001;
-      if (!this.#isMisplacedAt({ ...seen, mark: marks.at(at) }, at)) return moment;
-      since = moment;
-    }
-    return since <= createdAt ? since : createdAt;
-  }
-
-  /** Whether a change of that moment makes the daemon look: an interface's, a plan's, a set's, a watched element. */
-  #changeIsNoticed(flow: OracleFlow, at: number): boolean {
-    const { online, plan, sets } = this.#world;
-    if ([plan, ...online].some(({ changes }) => changes.includes(at))) return true;
-    // a set that comes is noticed, one that goes is not
-    if ([...sets.values()].some(({ exists }) => exists.changes.includes(at) && exists.at(at))) return true;
-    return plan
-      .at(this.#now)
-      .rules.some(
-        (rule) =>
-          rule.set !== null &&
-          rule.watch !== false &&
-          this.#world.contains(rule, flow, at) &&
-          !this.#world.contains(rule, flow, at - 0.0001),
-      );
+    return this.#hindsight.changeIsNoticed(seen, since)
+      ? undefined
+      : 'the change was one of which nobody hears';
   }
 }
 

@@ -1,28 +1,19 @@
 import type { CompleteTuple } from '../../src/ctnetlink/index.ts';
 import type { Plan, PlanRule } from '../../src/daemon/plan.ts';
-import { findSetType } from '../../src/ipset/index.ts';
-import {
-  type ConntrackEntry,
-  ModelFiles,
-  ModelKernel,
-  ModelSet,
-  type Trouble,
-  type VirtualClock,
-} from '../../src/model/index.ts';
-import { NETLINK, NFNL_SUBSYS, parseAddress, subsystemOf } from '../../src/nfnetlink/index.ts';
+import { type ConntrackEntry, ModelFiles, ModelKernel, type VirtualClock } from '../../src/model/index.ts';
+import { parseAddress } from '../../src/nfnetlink/index.ts';
 import { RT_SCOPE, RT_TABLE, RTN } from '../../src/rtnetlink/index.ts';
 import { Chance } from './chance.ts';
-import { SetHistory, type SetKey, Timeline, type WorldElement } from './history.ts';
+import { type SetHistory, type SetKey, Timeline } from './history.ts';
 import type { Host } from './host.ts';
 import { best, fitsRule, type OracleFlow } from './oracle.ts';
-import type { Scenario, ScenarioSet } from './scenario.ts';
+import type { Scenario } from './scenario.ts';
+import { Troubles } from './troubles.ts';
+import { WorldSets } from './worldSets.ts';
 
 export const EPOCH_MS = 1_700_000_000_000;
 /** Before this nothing goes wrong: the daemon is to start. */
 const CALM_MS = 1500;
-const ENOMEM = 12;
-const EPERM = 1;
-const EBUSY = 16;
 
 /** A flow of a client, over all the entries that it has in the table one after the other. */
 export interface WorldFlow {
@@ -53,7 +44,6 @@ export class World {
   readonly clock: VirtualClock;
   readonly kernel: ModelKernel;
   readonly files: ModelFiles;
-  readonly sets = new Map<string, SetHistory>();
   /** Whether each interface is online, by index. */
   readonly online: readonly Timeline<boolean>[];
   readonly records = new Map<ConntrackEntry, EntryRecord>();
@@ -61,20 +51,20 @@ export class World {
   readonly plan: Timeline<Plan>;
   readonly quietFrom: number;
   readonly #chance: Chance;
-  readonly #faultChance: Chance;
+  readonly #sets: WorldSets;
+  readonly #troubles: Troubles;
   readonly #say: (what: string) => void;
   /** Called when another plan is put in force. */
   onPlan: (plan: Plan) => void = () => {};
-  #stalledUntil = 0;
 
   constructor(scenario: Scenario, clock: VirtualClock, say: (what: string) => void) {
     this.scenario = scenario;
     this.clock = clock;
     this.#say = say;
     this.#chance = new Chance(scenario.seed * 31 + 7);
-    this.#faultChance = new Chance(scenario.seed * 17 + 3);
     this.plan = new Timeline(scenario.plan);
     this.quietFrom = CALM_MS + scenario.busyMs;
+    this.#troubles = new Troubles(scenario, clock, [CALM_MS, this.quietFrom], say);
     this.kernel = new ModelKernel({
       clock,
       wallNow: () => EPOCH_MS + clock.now(),
@@ -83,8 +73,8 @@ export class World {
         largestReceiveBuffer: scenario.faults.receiveBuffer,
       }),
       dumpChunk: 700,
-      readingDelay: (socket) => this.#readingDelay(socket.groups.size > 0),
-      trouble: (request, socket) => this.#trouble(request.type, socket.protocol),
+      readingDelay: (socket) => this.#troubles.readingDelay(socket.groups.size > 0),
+      trouble: (request, socket) => this.#troubles.troubleOf(request.type, socket.protocol),
     });
     const tellDaemon = this.kernel.conntrack.onEvent;
     this.kernel.conntrack.onEvent = (event, entry, about) => {
@@ -99,8 +89,14 @@ export class World {
       return new Timeline(isOnline);
     });
     this.#connect();
-    for (const set of scenario.sets) this.#makeSet(set);
+    const kernelSets = this.kernel.sets;
+    this.#sets = new WorldSets({ scenario, clock, chance: this.#chance, kernelSets, say });
     this.#schedule();
+  }
+
+  /** Every set by its name, with all that it ever held. */
+  get sets(): ReadonlyMap<string, SetHistory> {
+    return this.#sets.histories;
   }
 
   /** Nothing goes wrong any more, and nothing changes but by the daemon. */
@@ -135,57 +131,6 @@ export class World {
       });
   }
 
-  #makeSet(set: ScenarioSet): void {
-    this.sets.set(set.name, new SetHistory(set.name, set.type, set.family, set.exists));
-    if (set.exists) this.#makeKernelSet(set);
-    for (const element of this.#elementsOf(set))
-      if (set.exists && this.#chance.percent(35)) this.#fill(set, element);
-  }
-
-  #makeKernelSet({ name, type, family, isTimed }: ScenarioSet): void {
-    const setType = findSetType(type)!;
-    const options = isTimed ? { timeout: 60 } : {};
-    const now = () => this.clock.now();
-    const set = new ModelSet(setType, family === 'ipv4' ? 2 : 10, setType.revision, options, now);
-    this.kernel.sets.set(name, set);
-  }
-
-  /** What the set could hold of this world. */
-  #elementsOf({ family, type, match }: ScenarioSet): WorldElement[] {
-    const bits = family === 'ipv4' ? 32 : 128;
-    const { clients, destinations } = this.scenario;
-    const hosts = (match[0] === 'src' ? clients : destinations).filter((each) => each.bits === bits);
-    return hosts.flatMap((host): WorldElement[] => {
-      const prefix = type.startsWith('hash:net') ? bits - this.#chance.pick([0, 0, 3, 8]) : bits;
-      const net = { host, prefix };
-      if (!type.includes('port')) return [{ net }];
-      return [
-        { net, protocol: 6, port: 443 },
-        { net, protocol: 17, port: this.#chance.pick([443, 53]) },
-      ];
-    });
-  }
-
-  /** Recognition puts an element into a set. */
-  #fill({ name, isTimed }: ScenarioSet, element: WorldElement): void {
-    const history = this.sets.get(name)!;
-    if (!history.exists.at(this.clock.now())) return;
-    const seconds = isTimed && this.#chance.percent(50) ? this.#chance.between(1, 9) : undefined;
-    const now = this.clock.now();
-    this.#say(`set ${name} gains ${textOf(element)}${seconds === undefined ? '' : ` for ${seconds} s`}`);
-    const timeout = seconds === undefined ? {} : { timeout: seconds };
-    this.kernel.sets.get(name)!.add({ ...wireOf(element), ...timeout }, false);
-    const length = isTimed ? (seconds ?? 60) * 1000 : Number.POSITIVE_INFINITY;
-    history.add(masked(element), now, now + length);
-  }
-
-  #drop({ name }: ScenarioSet, element: WorldElement): void {
-    const set = this.kernel.sets.get(name);
-    if (set?.delete(wireOf(element)) !== 0) return;
-    this.#say(`set ${name} loses ${textOf(element)}`);
-    this.sets.get(name)!.remove(masked(element), this.clock.now());
-  }
-
   #schedule(): void {
     const { flows, busyMs, bursts, sets } = this.scenario;
     const soon = () => CALM_MS + this.#chance.below(busyMs);
@@ -196,15 +141,15 @@ export class World {
       this.#at(at, () => this.#open());
     }
     for (const set of sets) {
-      if (!set.exists) this.#at(soon(), () => this.#appear(set));
+      if (!set.exists) this.#at(soon(), () => this.#sets.appear(set));
       else if (this.#chance.percent(10)) {
         const at = soon();
-        this.#at(at, () => this.#vanish(set));
-        if (this.#chance.percent(60)) this.#at(at + this.#chance.below(3000), () => this.#appear(set));
+        this.#at(at, () => this.#sets.vanish(set));
+        if (this.#chance.percent(60)) this.#at(at + this.#chance.below(3000), () => this.#sets.appear(set));
       }
-      for (const element of this.#elementsOf(set)) {
-        if (this.#chance.percent(50)) this.#at(soon(), () => this.#fill(set, element));
-        if (this.#chance.percent(12)) this.#at(soon(), () => this.#drop(set, element));
+      for (const element of this.#sets.elementsOf(set)) {
+        if (this.#chance.percent(50)) this.#at(soon(), () => this.#sets.fill(set, element));
+        if (this.#chance.percent(12)) this.#at(soon(), () => this.#sets.drop(set, element));
       }
     }
     for (const [index, { stateFile }] of this.scenario.plan.interfaces.entries())
@@ -213,7 +158,8 @@ export class World {
     const { nextPlan } = this.scenario;
     if (nextPlan) this.#at(soon(), () => this.#change(nextPlan));
     if (this.scenario.faults.stall > 0)
-      for (const at of [soon(), ...bursts.map((burst) => CALM_MS + burst)]) this.#at(at, () => this.#stall());
+      for (const at of [soon(), ...bursts.map((burst) => CALM_MS + burst)])
+        this.#at(at, () => this.#troubles.stall());
   }
 
   #at(time: number, act: () => void): void {
@@ -226,21 +172,6 @@ export class World {
     this.onPlan(plan);
   }
 
-  #appear(set: ScenarioSet): void {
-    this.#say(`set ${set.name} is made`);
-    this.#makeKernelSet(set);
-    this.sets.get(set.name)!.exists.set(this.clock.now(), true);
-    for (const element of this.#elementsOf(set)) if (this.#chance.percent(50)) this.#fill(set, element);
-  }
-
-  #vanish({ name }: ScenarioSet): void {
-    this.#say(`set ${name} is destroyed`);
-    this.kernel.sets.delete(name);
-    const history = this.sets.get(name)!;
-    history.empty(this.clock.now());
-    history.exists.set(this.clock.now(), false);
-  }
-
   #turn(index: number, path: string): void {
     const isOnline = !this.online[index]!.at(this.clock.now());
     this.#say(`interface ${index} is ${isOnline ? 'online' : 'offline'}`);
@@ -248,38 +179,6 @@ export class World {
     const isNoticed = this.#chance.percent(80);
     if (this.#chance.percent(30)) this.files.write(path, '', isNoticed);
     this.files.write(path, isOnline ? 'online' : 'offline', isNoticed);
-  }
-
-  /** The daemon reads nothing for a while. */
-  #stall(): void {
-    this.#stalledUntil = this.clock.now() + this.scenario.faults.stall;
-    this.#say(`reading stands still until ${this.#stalledUntil}`);
-  }
-
-  #readingDelay(isEvents: boolean): number {
-    const { delay, late } = this.scenario.faults;
-    const stalled = Math.max(0, this.#stalledUntil - this.clock.now());
-    const isLate = late > 0 && !isEvents && this.#isTroubled && this.#faultChance.below(1000) < late;
-    if (isLate) this.#say('answers come late');
-    return (
-      stalled + this.#faultChance.below(delay + 1) + (isLate ? this.#faultChance.between(4000, 6500) : 0)
-    );
-  }
-
-  get #isTroubled(): boolean {
-    return this.clock.now() >= CALM_MS && !this.isQuiet;
-  }
-
-  #trouble(type: number, protocol: number): Trouble | undefined {
-    const { lost, refused } = this.scenario.faults;
-    if (lost + refused === 0 || !this.#isTroubled || protocol === NETLINK.ROUTE) return undefined;
-    const drawn = this.#faultChance.below(1000);
-    if (drawn >= lost + refused) return undefined;
-    const isIpset = subsystemOf(type) === NFNL_SUBSYS.IPSET;
-    const errno = isIpset ? ENOMEM : this.#faultChance.pick([ENOMEM, EPERM, EBUSY]);
-    const trouble = drawn < lost ? 'lost' : errno;
-    this.#say(`request of type 0x${type.toString(16)}: ${trouble}`);
-    return trouble;
   }
 
   #open(): void {
@@ -377,22 +276,6 @@ function tupleOf({ protocol, source, destination, sourcePort, port }: WorldFlow)
   if (sourcePort !== undefined) return { ...ends, sourcePort, destinationPort: port };
   if (port === undefined) return ends;
   return { ...ends, icmpId: 7, icmpType: port >> 8, icmpCode: port & 0xff };
-}
-
-function wireOf({ net, protocol, port }: WorldElement) {
-  const cidr = net.prefix === net.host.bits ? {} : { cidr: net.prefix };
-  return { ip: net.host.text, ...cidr, ...(protocol !== undefined && { protocol, port: port! }) };
-}
-
-/** The element without host bits, by which it is known. */
-function masked(element: WorldElement): WorldElement {
-  const { host, prefix } = element.net;
-  const rest = BigInt(host.bits - prefix);
-  return { ...element, net: { host: { ...host, value: (host.value >> rest) << rest }, prefix } };
-}
-
-function textOf({ net, protocol, port }: WorldElement): string {
-  return `${net.host.text}/${net.prefix}${protocol === undefined ? '' : `,${protocol}:${port}`}`;
 }
 
 export function textOfFlow({ protocol, source, destination, sourcePort, port }: WorldFlow): string {

@@ -1,0 +1,125 @@
+/** What may have been known of the world at some moment, and what followed from it. */
+import type { Plan, PlanRule } from '../../src/daemon/plan.ts';
+import type { ConntrackEntry } from '../../src/model/index.ts';
+import { type OracleFlow, type OracleVerdict, verdictsOf, type WorldState } from './oracle.ts';
+import type { World } from './world.ts';
+
+/** Between a change of a state file and its reading at the latest. */
+const POLL_MS = 2100;
+/** Between a set's coming and its learning at the latest. */
+const LEARN_MS = 1100;
+
+export class Hindsight {
+  readonly #world: World;
+  /** What lies at most between a flow's questions and its reading before the reset. */
+  readonly window: number;
+
+  constructor(world: World) {
+    this.#world = world;
+    const { delay, stall, late } = world.scenario.faults;
+    this.window = 200 + 8 * delay + 3 * stall + (late > 0 ? 14_000 : 0);
+  }
+
+  get #now(): number {
+    return this.#world.clock.now();
+  }
+
+  /** Whether some moment of the window, seen as late as the daemon may have seen it, makes it misplaced. */
+  couldBeMisplaced(flow: OracleFlow, from: number, to: number): boolean {
+    const moments = this.momentsBetween(from, to);
+    const states = this.momentsBetween(from - POLL_MS, to);
+    return moments.some((moment) =>
+      states.some((seen) =>
+        [this.#world.plan.at(moment), this.#world.plan.at(to)].some((plan) =>
+          [true, false].some((seesFlaps) =>
+            verdictsOf(plan, flow, this.#stateAt(plan, moment, seen, to, seesFlaps)).includes('misplaced'),
+          ),
+        ),
+      ),
+    );
+  }
+
+  /** Every moment within at which something changed, and the first. */
+  momentsBetween(from: number, to: number): number[] {
+    const { sets, online, plan } = this.#world;
+    const changes = [
+      ...[...sets.values()].flatMap((set) => set.changes),
+      ...online.flatMap((each) => each.changes),
+      ...plan.changes,
+    ];
+    // a change that has just come, and one that comes with the very moment
+    const within = changes.flatMap((at) => [at, at - 0.001]).filter((at) => at > from && at <= to);
+    return [...new Set([from, to, ...within])];
+  }
+
+  /**
+   * What the daemon may take for the state: sets of one moment, interfaces as they were `seen` last, changes by now.
+   * @param seesFlaps false where it looked neither before nor between two changes that followed one another
+   */
+  #stateAt(plan: Plan, moment: number, seen: number, asOf: number, seesFlaps = true): WorldState {
+    const { online, scenario } = this.#world;
+    return {
+      holds: (rule, flow) => this.#holdsAt(rule, flow, moment),
+      online: online.map((each) => each.at(seen)),
+      before: online.map((each) => {
+        const { settle } = plan;
+        const [change, last] = each.changes
+          .filter((at) => at <= seen)
+          .slice(-2)
+          .reverse();
+        if (change === undefined || !settle) return each.at(seen);
+        if (!seesFlaps && last !== undefined && change - last < POLL_MS) return each.at(seen);
+        const length = each.at(seen) ? settle.onlineMs : settle.offlineMs;
+        return asOf - change < length ? !each.at(seen) : each.at(seen);
+      }),
+      connected: scenario.connected,
+    };
+  }
+
+  #holdsAt(rule: PlanRule, flow: OracleFlow, moment: number): boolean | 'maybe' {
+    const set = this.#world.sets.get(rule.set!)!;
+    const isInside = this.#world.contains(rule, flow, moment);
+    const isYoung = set.exists.changes.some((at) => at > moment - LEARN_MS - this.window && at <= moment);
+    return isInside && isYoung ? 'maybe' : isInside;
+  }
+
+  isMisplacedAt(flow: OracleFlow, at: number): boolean {
+    return this.verdictAt(flow, at) === 'misplaced';
+  }
+
+  verdictAt(flow: OracleFlow, at: number): OracleVerdict {
+    const plan = this.#world.plan.at(at);
+    const state = this.#stateAt(plan, at, at, at);
+    const known = { ...state, holds: (rule: PlanRule) => this.#world.contains(rule, flow, at) };
+    return verdictsOf(plan, flow, known)[0]!;
+  }
+
+  /** Since when, without a break, the flow is misplaced that is so now. */
+  misplacedSince(entry: ConntrackEntry, seen: OracleFlow, createdAt: number): number {
+    const { marks } = this.#world.records.get(entry)!;
+    const moments = [...this.momentsBetween(createdAt, this.#now), ...marks.changes].sort((a, b) => b - a);
+    for (const moment of moments) {
+      if (moment <= createdAt) break;
+      const at = moment - 0.0001;
+      if (!this.isMisplacedAt({ ...seen, mark: marks.at(at) }, at)) return moment;
+    }
+    return createdAt;
+  }
+
+  /** Whether a change of that moment makes the daemon look: an interface's, a plan's, a set's, a watched element. */
+  changeIsNoticed(flow: OracleFlow, at: number): boolean {
+    const { online, plan, sets } = this.#world;
+    if ([plan, ...online].some(({ changes }) => changes.includes(at))) return true;
+    // a set that comes is noticed, one that goes is not
+    if ([...sets.values()].some(({ exists }) => exists.changes.includes(at) && exists.at(at))) return true;
+    return plan
+      .at(this.#now)
+      .rules.some(
+        (rule) =>
+          rule.set !== null &&
+          rule.watch !== false &&
+          this.#world.contains(rule, flow, at) &&
+          !this.#world.contains(rule, flow, at - 0.0001),
+      );
+  }
+}
