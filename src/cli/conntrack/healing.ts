@@ -22,6 +22,8 @@ export interface HealingParts {
   readonly ledger: Ledger;
   readonly clock: Clock;
   readonly requester: () => Promise<Requester>;
+  /** A promise to wait for where whoever reads what is printed is slow. */
+  readonly pace: () => Promise<void> | undefined;
   /** Bytes of the socket's buffer. */
   readonly bufferSize: () => number;
   /** The reader now knows the whole table. */
@@ -120,8 +122,11 @@ export class Healing {
   }
 
   async #list(what: 'adopt' | 'compare'): Promise<void> {
-    const { ledger, requester } = this.#parts;
-    const visit = (bytes: Uint8Array, start: number, end: number) => ledger[what](bytes, start, end);
+    const { ledger, requester, pace } = this.#parts;
+    const visit = (bytes: Uint8Array, start: number, end: number) => {
+      ledger[what](bytes, start, end);
+      return pace();
+    };
     await (await requester()).visit(ledger.listing(), visit, { signal: this.#abort.signal });
   }
 

@@ -33,6 +33,7 @@ export class Watch {
     this.healing = new Healing({
       ...{ ledger, clock: systemClock },
       requester: () => session.questions,
+      pace: () => (session.output.isFull ? session.output.drained() : undefined),
       bufferSize: () => this.events?.subscription.receiveBufferSize ?? 0,
       onHealed: () => this.notice({ event: 'resync', counts: describe() }),
       onError: (error) => this.fail(error),
