@@ -64,6 +64,11 @@ export class Output {
     this.sink.length = 0;
   }
 
+  /** Bytes that the stream holds because its reader has not taken them. */
+  get waiting(): number {
+    return this.stream.writableLength;
+  }
+
   /** Whether the stream holds more than it likes to: time to await `drained`. */
   get isFull(): boolean {
     return this.stream.writableNeedDrain === true;

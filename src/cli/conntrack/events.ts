@@ -44,6 +44,7 @@ export async function watchFlows(line: CommandLine, session: Session): Promise<v
     ...(line.bufferSize !== undefined && { receiveBuffer: line.bufferSize }),
     onView(view) {
       watch.took();
+      if (watch.mustDrop()) return;
       const { kind } = view;
       const isMeant = selection.matches(view);
       // whoever was told of and has come to be no concern of the reader ends unheard
@@ -74,6 +75,7 @@ export async function watchExpectations(line: CommandLine, session: Session): Pr
   const events = await listening(session, {
     onExpectation({ kind, expectation }) {
       watch.took();
+      if (watch.mustDrop()) return;
       if (ledger.take(expectation, kind)) ledger.print(expectation, kind);
     },
     onOverrun: () => watch.overrun(),

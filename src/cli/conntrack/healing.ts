@@ -110,6 +110,7 @@ export class Healing {
     while (this.#isStale) {
       const begun = clock.now();
       await this.#readThrough();
+      await this.#parts.pace();
       this.#isStale = false;
       ledger.beginRound();
       await this.#list('compare');

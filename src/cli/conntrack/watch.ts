@@ -14,6 +14,9 @@ const OVERRUN =
 /** Up to which the buffer grows by itself, where the command line does not say how large it is. */
 const LARGEST_BUFFER = 8 << 20;
 
+/** Bytes that wait for the reader of the events at most; what comes then is lost, as in a full socket. */
+const MOST_WAITING = 8 << 20;
+
 export interface WatchOptions {
   /** What the end of a comparison is printed with. */
   readonly describe: () => Readonly<Record<string, number>>;
@@ -26,6 +29,7 @@ export class Watch {
   private readonly healing: Healing;
   private events: ConntrackEvents | undefined;
   private isTurnDue = false;
+  private isReaderBehind = false;
 
   constructor(session: Session, line: CommandLine, ledger: Ledger, { describe }: WatchOptions) {
     this.session = session;
@@ -38,6 +42,15 @@ export class Watch {
       onHealed: () => this.notice({ event: 'resync', counts: describe() }),
       onError: (error) => this.fail(error),
     });
+  }
+
+  /** Whether the reader takes so long that an event has to be dropped, which is told and healed like any loss. */
+  mustDrop(): boolean {
+    const isFull = this.session.output.waiting > MOST_WAITING;
+    if (isFull && !this.isReaderBehind) this.notice({ event: 'overrun' });
+    this.isReaderBehind = isFull;
+    if (isFull) this.heal();
+    return isFull;
   }
 
   /** An event is being read: what is printed of it is written once those that are here have been read. */
