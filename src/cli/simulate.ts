@@ -16,6 +16,9 @@ import { type SimulationParts, simulateCapture } from './simulate/simulation.ts'
 import { type Fill, readFill, readTurn, type Turn } from './simulate/timetable.ts';
 import { totalsOf, totalsText } from './simulate/totals.ts';
 
+/** Output is gathered into writes of so many characters. */
+const GATHER = 1 << 16;
+
 interface SimulateOptions extends PlanSource {
   readonly capture: string;
   readonly fill?: readonly Fill[];
@@ -134,25 +137,34 @@ const partsOf = (
 
 async function play(plan: Plan, facts: RecordingFacts, options: SimulateOptions, io: Io): Promise<void> {
   let wallNow = facts.startMs;
+  let pending = '';
   const sink = {
     write: (line: string) => {
-      io.stdout.write(line);
+      pending += line;
       return true;
     },
   };
+  const flush = () => {
+    const text = pending;
+    pending = '';
+    return write(io.stdout, text);
+  };
   const log = openLog(options.json ? 'json' : 'text', options.logLevel, sink, () => wallNow);
-  const status = await simulateCapture(
-    partsOf(plan, facts, options, (event, wallMs) => {
-      wallNow = wallMs;
-      // the totals stand at the end
-      if (event.event !== 'stopped') log(event);
-    }),
-  );
+  const tell: SimulationParts['tell'] = (event, wallMs) => {
+    wallNow = wallMs;
+    // the totals stand at the end
+    if (event.event !== 'stopped') log(event);
+  };
+  const parts = partsOf(plan, facts, options, tell);
+  const status = await simulateCapture({
+    ...parts,
+    breathe: () => (pending.length < GATHER ? undefined : flush()),
+  });
   const totals = totalsOf(status);
-  await write(
-    io.stdout,
+  sink.write(
     options.json ? `${JSON.stringify({ event: 'totals', ...totals })}\n` : `\n${totalsText([totals])}`,
   );
+  await flush();
 }
 
 async function compare(
@@ -162,15 +174,14 @@ async function compare(
   options: SimulateOptions,
   io: Io,
 ): Promise<void> {
-  const runs = [];
-  for (const each of [plan, other]) {
+  const run = async (each: Plan) => {
     const decisions = new Decisions();
-    const status = await simulateCapture(
-      partsOf(each, facts, options, (event, wallMs) => decisions.take(event, wallMs)),
-    );
-    runs.push({ decisions, totals: totalsOf(status) });
-  }
-  const [before, after] = runs as [(typeof runs)[0], (typeof runs)[0]];
+    const tell: SimulationParts['tell'] = (event, wallMs) => decisions.take(event, wallMs);
+    const status = await simulateCapture(partsOf(each, facts, options, tell));
+    return { decisions, totals: totalsOf(status) };
+  };
+  const before = await run(plan);
+  const after = await run(other);
   const differences = differencesOf(before.decisions, after.decisions);
   for (const difference of differences)
     await write(io.stdout, options.json ? differenceJson(difference) : differenceText(difference));

@@ -7,18 +7,21 @@ import {
   IPS,
   type Tuple,
 } from '../ctnetlink/index.ts';
-import { AF, ATTRIBUTES_AT, commandOf, messageFamily, messageFlags, NLM_F } from '../nfnetlink/index.ts';
+import {
+  AF,
+  ATTRIBUTES_AT,
+  commandOf,
+  ERRNO,
+  messageFamily,
+  messageFlags,
+  NLM_F,
+} from '../nfnetlink/index.ts';
 import type { ScriptedRequest } from '../testing/replies.ts';
 import { type ConntrackEntry, encodeEntry, LONGEST_TIMEOUT } from './conntrackEntry.ts';
 import { entryFilter } from './conntrackFilter.ts';
 import type { ConntrackTable } from './conntrackTable.ts';
 import type { Outcome } from './outcome.ts';
 
-const ENOENT = 2;
-const EBUSY = 16;
-const EEXIST = 17;
-const EINVAL = 22;
-const EOPNOTSUPP = 95;
 /** Bits of the status that a request cannot set or clear as it likes. */
 const FIXED_BITS = IPS.EXPECTED | IPS.CONFIRMED | IPS.DYING;
 
@@ -46,7 +49,7 @@ export function answerConntrack(
     return { errno: deleteOne(table, asked, family, portId) };
   }
   if (command === IPCTNL_MSG_CT.NEW) return { errno: put(table, asked, family, flags, request, now) };
-  return { errno: EINVAL };
+  return { errno: ERRNO.EINVAL };
 }
 
 /** The entry that a request names, or the errno of the refusal. */
@@ -54,26 +57,26 @@ function lookUp(table: ConntrackTable, asked: FlowAttributes, family: number): C
   const tuple = asked.originalTuple ?? asked.replyTuple;
   const refusal = checkTuple(tuple, family);
   if (refusal !== 0) return refusal;
-  return table.find(tuple as CompleteTuple, asked.zone) ?? ENOENT;
+  return table.find(tuple as CompleteTuple, asked.zone) ?? ERRNO.ENOENT;
 }
 
 /** What ctnetlink_parse_tuple() wants of a tuple. */
 function checkTuple(tuple: Tuple | undefined, family: number): number {
-  if (!tuple) return EINVAL;
-  if (family !== AF.INET && family !== AF.INET6) return EOPNOTSUPP;
+  if (!tuple) return ERRNO.EINVAL;
+  if (family !== AF.INET && family !== AF.INET6) return ERRNO.EOPNOTSUPP;
   const { source, destination, protocol, sourcePort, destinationPort } = tuple;
-  if (source === undefined || destination === undefined || protocol === undefined) return EINVAL;
-  if (source.includes(':') !== (family === AF.INET6)) return EINVAL;
+  if (source === undefined || destination === undefined || protocol === undefined) return ERRNO.EINVAL;
+  if (source.includes(':') !== (family === AF.INET6)) return ERRNO.EINVAL;
   const hasPorts =
     protocol === IPPROTO.TCP ||
     protocol === IPPROTO.UDP ||
     protocol === IPPROTO.SCTP ||
     protocol === IPPROTO.UDPLITE ||
     protocol === IPPROTO.GRE;
-  if (hasPorts && (sourcePort === undefined || destinationPort === undefined)) return EINVAL;
+  if (hasPorts && (sourcePort === undefined || destinationPort === undefined)) return ERRNO.EINVAL;
   const isIcmp = protocol === IPPROTO.ICMP || protocol === IPPROTO.ICMPV6;
   const { icmpId, icmpType, icmpCode } = tuple;
-  return isIcmp && (icmpId ?? icmpType ?? icmpCode) === undefined ? EINVAL : 0;
+  return isIcmp && (icmpId ?? icmpType ?? icmpCode) === undefined ? ERRNO.EINVAL : 0;
 }
 
 function dump(table: ConntrackTable, asked: FlowAttributes, family: number, now: () => number): Outcome {
@@ -104,7 +107,7 @@ function flush(table: ConntrackTable, asked: FlowAttributes, family: number, por
 function deleteOne(table: ConntrackTable, asked: FlowAttributes, family: number, portId: number): number {
   const entry = lookUp(table, asked, family);
   if (typeof entry === 'number') return entry;
-  if (asked.id !== undefined && asked.id !== entry.id) return ENOENT;
+  if (asked.id !== undefined && asked.id !== entry.id) return ERRNO.ENOENT;
   if (entry.refusal) return entry.refusal;
   table.remove(entry, portId);
   return 0;
@@ -121,18 +124,19 @@ function put(
 ): number {
   const entry = lookUp(table, asked, family);
   if (typeof entry === 'number') {
-    if (entry !== ENOENT || (flags & NLM_F.CREATE) === 0) return entry;
+    if (entry !== ERRNO.ENOENT || (flags & NLM_F.CREATE) === 0) return entry;
     return create(table, asked, family, portId);
   }
-  if ((flags & NLM_F.EXCL) !== 0) return EEXIST;
+  if ((flags & NLM_F.EXCL) !== 0) return ERRNO.EEXIST;
   return change(table, entry, asked, portId, now);
 }
 
 function create(table: ConntrackTable, asked: FlowAttributes, family: number, portId: number): number {
   const { originalTuple, replyTuple, timeout, status, mark, zone, protocolInfo } = asked;
-  if (!originalTuple || !replyTuple || timeout === undefined) return EINVAL;
-  if (checkTuple(replyTuple, family) !== 0 || replyTuple.protocol !== originalTuple.protocol) return EINVAL;
-  if (status !== undefined && (status & FIXED_BITS) !== IPS.CONFIRMED) return EBUSY;
+  if (!originalTuple || !replyTuple || timeout === undefined) return ERRNO.EINVAL;
+  if (checkTuple(replyTuple, family) !== 0 || replyTuple.protocol !== originalTuple.protocol)
+    return ERRNO.EINVAL;
+  if (status !== undefined && (status & FIXED_BITS) !== IPS.CONFIRMED) return ERRNO.EBUSY;
   const added = table.add(
     {
       originalTuple: originalTuple as CompleteTuple,
@@ -145,7 +149,7 @@ function create(table: ConntrackTable, asked: FlowAttributes, family: number, po
     },
     portId,
   );
-  return added ? 0 : EEXIST;
+  return added ? 0 : ERRNO.EEXIST;
 }
 
 function change(
@@ -158,7 +162,7 @@ function change(
   if (status !== undefined) {
     const changed = status ^ entry.status;
     const isCleared = (changed & (IPS.SEEN_REPLY | IPS.ASSURED) & entry.status) !== 0;
-    if ((changed & FIXED_BITS) !== 0 || isCleared) return EBUSY;
+    if ((changed & FIXED_BITS) !== 0 || isCleared) return ERRNO.EBUSY;
     entry.status |= status & (IPS.SEEN_REPLY | IPS.ASSURED | IPS.FIXED_TIMEOUT);
   }
   if (timeout !== undefined) entry.expiresAt = now + Math.min(timeout, LONGEST_TIMEOUT) * 1000;

@@ -1,9 +1,7 @@
 import { CTA_FILTER_FLAG, type FlowAttributes, IPPROTO, type Tuple } from '../ctnetlink/index.ts';
-import { AF } from '../nfnetlink/index.ts';
+import { AF, ERRNO } from '../nfnetlink/index.ts';
 import type { ConntrackEntry } from './conntrackEntry.ts';
 
-const EINVAL = 22;
-const EOPNOTSUPP = 95;
 /** The comparisons that the model makes: those of addresses, the protocol and ports. */
 const KNOWN =
   CTA_FILTER_FLAG.IP_SRC |
@@ -23,9 +21,9 @@ export type EntryFilter = ((entry: ConntrackEntry) => boolean) | number;
 export function entryFilter(request: FlowAttributes, family: number): EntryFilter {
   const { mark, markMask = 0xffffffff, status, statusMask = status, zone, filter } = request;
   const { originalFlags = 0, replyFlags = 0 } = filter ?? {};
-  if (status !== undefined && statusMask === 0) return EINVAL;
+  if (status !== undefined && statusMask === 0) return ERRNO.EINVAL;
   if (filter) {
-    if (family !== AF.INET && family !== AF.INET6) return EOPNOTSUPP;
+    if (family !== AF.INET && family !== AF.INET6) return ERRNO.EOPNOTSUPP;
     const refusal =
       checkDirection(originalFlags, request.originalTuple) ?? checkDirection(replyFlags, request.replyTuple);
     if (refusal !== undefined) return refusal;
@@ -45,9 +43,9 @@ function zoneOf({ zone, originalTuple }: ConntrackEntry): number {
 
 function checkDirection(flags: number, tuple: Tuple | undefined): number | undefined {
   if (flags === 0) return undefined;
-  if ((flags & ~KNOWN) !== 0 || !tuple) return EINVAL;
+  if ((flags & ~KNOWN) !== 0 || !tuple) return ERRNO.EINVAL;
   const wantsProtocol = (flags & (CTA_FILTER_FLAG.PROTO_NUM | PORTS)) !== 0;
-  return wantsProtocol && (flags & CTA_FILTER_FLAG.PROTO_NUM) === 0 ? EINVAL : undefined;
+  return wantsProtocol && (flags & CTA_FILTER_FLAG.PROTO_NUM) === 0 ? ERRNO.EINVAL : undefined;
 }
 
 function matches(flags: number, wanted: Tuple | undefined, tuple: Tuple, family: number): boolean {

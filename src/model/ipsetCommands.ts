@@ -18,6 +18,7 @@ import {
   align4,
   commandOf,
   DecodeError,
+  ERRNO,
   encodeRequest,
   isNest,
   messageFlags,
@@ -33,10 +34,6 @@ import type { ScriptedRequest } from '../testing/replies.ts';
 import { ModelSet } from './modelSet.ts';
 import type { Outcome } from './outcome.ts';
 
-const ENOENT = 2;
-const EEXIST = 17;
-const EINVAL = 22;
-const EOPNOTSUPP = 95;
 const PROTOCOL = 7;
 const PROTOCOL_MIN = 6;
 /** What the messages of a listing hold, less their head. */
@@ -64,18 +61,18 @@ export function answerIpset(sets: SetTable, request: ScriptedRequest, now: () =>
   if (command === IPSET_CMD.LIST || command === IPSET_CMD.SAVE) {
     // the refusal of a listing that cannot begin comes once from the dump and once from the request
     const isAsked = (messageFlags(bytes, 0) & NLM_F.ACK) !== 0;
-    if (setName !== undefined && !set) return { errno: ENOENT, refusals: isAsked ? 2 : 1 };
+    if (setName !== undefined && !set) return { errno: ERRNO.ENOENT, refusals: isAsked ? 2 : 1 };
     const listed = setName === undefined ? [...sets.keys()] : [setName];
     return { errno: 0, dump: list(sets, listed, flags ?? 0) };
   }
   if (command === IPSET_CMD.TYPE) return typeReply(bytes);
   if (command === IPSET_CMD.HEADER) {
-    if (!set) return { errno: ENOENT };
+    if (!set) return { errno: ERRNO.ENOENT };
     return { errno: 0, data: [encodeReply(command, setReply, headOf(setName!, set))] };
   }
   if (command === IPSET_CMD.DESTROY || command === IPSET_CMD.FLUSH)
     return { errno: empty(sets, setName, command, (messageFlags(bytes, 0) & NLM_F.EXCL) !== 0) };
-  return { errno: command === 0 ? EOPNOTSUPP : EINVAL };
+  return { errno: command === 0 ? ERRNO.EOPNOTSUPP : ERRNO.EINVAL };
 }
 
 function element(sets: SetTable, bytes: Uint8Array, command: number): number {
@@ -87,7 +84,7 @@ function element(sets: SetTable, bytes: Uint8Array, command: number): number {
   if (asked.protocol === undefined || asked.protocol < PROTOCOL_MIN || asked.setName === undefined)
     return IPSET_ERR.PROTOCOL;
   const set = sets.get(asked.setName);
-  if (!set) return ENOENT;
+  if (!set) return ERRNO.ENOENT;
   if (!asked.data || !data.isNested) return IPSET_ERR.PROTOCOL;
   const isStrict = hasFlags(elementRequest, bytes, ATTRIBUTES_AT, bytes.length);
   if (isTest) return isStrict && set.test(asked.data) ? 0 : IPSET_ERR.EXIST;
@@ -108,7 +105,7 @@ function create(sets: SetTable, bytes: Uint8Array, now: () => number): number {
   const present = sets.get(setName);
   if (present) {
     const isSame = present.type === type && present.family === family;
-    return isSame && (messageFlags(bytes, 0) & NLM_F.EXCL) === 0 ? 0 : EEXIST;
+    return isSame && (messageFlags(bytes, 0) & NLM_F.EXCL) === 0 ? 0 : ERRNO.EEXIST;
   }
   const { timeout, netmask, maxElements = 65_536, hashSize = 1024 } = data;
   const options = {
@@ -130,7 +127,7 @@ function typeReply(bytes: Uint8Array): Outcome {
 
 function empty(sets: SetTable, name: string | undefined, command: number, isExclusive: boolean): number {
   const isDestroy = command === IPSET_CMD.DESTROY;
-  if (name !== undefined && !sets.has(name)) return isDestroy && !isExclusive ? 0 : ENOENT;
+  if (name !== undefined && !sets.has(name)) return isDestroy && !isExclusive ? 0 : ERRNO.ENOENT;
   for (const each of name === undefined ? [...sets.keys()] : [name]) {
     if (isDestroy) sets.delete(each);
     else sets.get(each)!.flush();

@@ -1,5 +1,5 @@
 import type { Clock } from '../nfnetlink/clock.ts';
-import { NFNLGRP } from '../nfnetlink/constants.ts';
+import { ERRNO, NFNLGRP } from '../nfnetlink/constants.ts';
 import {
   concatenated,
   messageFamily,
@@ -41,8 +41,6 @@ export interface ModelKernelOptions {
   readonly trouble?: (request: ScriptedRequest, socket: ModelSocket) => Trouble | undefined;
 }
 
-const EINVAL = 22;
-const EBUSY = 16;
 const FIRST_CHUNK = 3776;
 const LARGEST_CHUNK = 32_448;
 
@@ -123,16 +121,16 @@ export class ModelKernel implements SocketOwner {
   #outcomeOf(request: ScriptedRequest, socket: ModelSocket): Outcome {
     const { bytes, type } = request;
     const isDump = (messageFlags(bytes, 0) & NLM_F.DUMP) === NLM_F.DUMP;
-    if (isDump && socket.isDumping) return { errno: EBUSY };
+    if (isDump && socket.isDumping) return { errno: ERRNO.EBUSY };
     if (socket.protocol === NETLINK.ROUTE) {
       const messages = this.network.list(type, messageFamily(bytes, 0));
-      return messages ? { errno: 0, dump: () => messages.shift() } : { errno: EINVAL };
+      return messages ? { errno: 0, dump: () => messages.shift() } : { errno: ERRNO.EINVAL };
     }
     const subsystem = subsystemOf(type);
     if (subsystem === NFNL_SUBSYS.CTNETLINK)
       return answerConntrack(this.conntrack, request, () => this.clock.now());
     if (subsystem === NFNL_SUBSYS.IPSET) return answerIpset(this.sets, request, () => this.clock.now());
-    return { errno: EINVAL };
+    return { errno: ERRNO.EINVAL };
   }
 
   #inDatagrams(request: ScriptedRequest, outcome: Outcome): Answer {

@@ -84,7 +84,15 @@ export const NFNLGRP = {
  * Refusals that callers tell apart: the positive errno of an acknowledgement. Subsystems add their own above
  * 4096. Source: include/uapi/asm-generic/errno-base.h and errno.h.
  */
-export const ERRNO = { ENOENT: 2, EBUSY: 16, EEXIST: 17, ERANGE: 34, EMSGSIZE: 90 } as const;
+export const ERRNO = {
+  ENOENT: 2,
+  EBUSY: 16,
+  EEXIST: 17,
+  EINVAL: 22,
+  ERANGE: 34,
+  EMSGSIZE: 90,
+  EOPNOTSUPP: 95,
+} as const;
 
 /** Address families of nfgenmsg.nfgen_family. Source: include/linux/socket.h. */
 export const AF = { UNSPEC: 0, INET: 2, INET6: 10 } as const;

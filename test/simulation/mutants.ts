@@ -16,6 +16,7 @@ import {
   ATTRIBUTES_AT,
   commandOf,
   concatenated,
+  ERRNO,
   messageType,
   type Requester,
   walkMessages,
@@ -172,7 +173,6 @@ function requesterOf(requester: Requester): Requester {
   };
 }
 
-const ENOENT = 2;
 const commandAt = (messages: Uint8Array) => commandOf(messageType(messages, 0));
 
 /** Questions about entries are answered without asking the kernel. */
@@ -187,7 +187,7 @@ function unread(requester: Requester, kernel: ModelKernel): Requester {
         const entry = kernel.conntrack.find(originalTuple as CompleteTuple, zone);
         const answer = entry && encodeEntry(entry, kernel.clock.now());
         if (answer) handler.onData?.(index, answer, 0, answer.length);
-        handler.onAck(index++, entry ? 0 : ENOENT, bytes, start, end);
+        handler.onAck(index++, entry ? 0 : ERRNO.ENOENT, bytes, start, end);
       });
     },
   };

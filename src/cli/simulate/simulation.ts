@@ -30,6 +30,8 @@ export interface SimulationParts {
   readonly connected: readonly Network[];
   /** Hears what the daemon says, and when: milliseconds since 1970. */
   readonly tell: (event: DaemonEvent, wallMs: number) => void;
+  /** Called between datagrams, and waited for: where what was said may be written. */
+  readonly breathe?: () => Promise<void> | undefined;
 }
 
 /** The model's kernel can filter what this one can. */
@@ -93,6 +95,7 @@ class Simulation {
       if (!daemon && at > facts.listedMs) daemon = await this.#start();
       if (!this.#clock.skipTo(at)) await this.#clock.run(at);
       this.#play(bytes);
+      await this.#parts.breathe?.();
     }
     daemon ??= await this.#start();
     await this.#clock.run(facts.endMs + (this.#plan.recheckMs.at(-1) ?? 0) + AFTERMATH_MS);
