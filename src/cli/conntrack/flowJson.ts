@@ -101,7 +101,9 @@ export function writeFlowJson(
   sink.put(view.family === AF.INET ? WORD.family4 : WORD.family6);
   sink.put(protocolWords[original.protocol]!);
   sink.put(WORD.afterProtocol);
+  const start = sink.length;
   writeTuple(sink, view, original);
+  const end = sink.length;
   writeNumber(sink, WORD.mark, view.mark);
   writeNumber(sink, WORD.id, view.id);
   if (view.has(CTA.ZONE)) writeNumber(sink, WORD.zone, view.zone);
@@ -111,8 +113,13 @@ export function writeFlowJson(
     sink.put(WORD.status);
     sink.put(statusNames(view.status));
   }
-  writeDirection(sink, view, WORD.original, original, CTA.COUNTERS_ORIG);
-  writeDirection(sink, view, WORD.reply, reply, CTA.COUNTERS_REPLY);
+  sink.put(WORD.original);
+  // the flow's own ends are those of its first packet
+  sink.copy(sink.bytes, start, end);
+  writeDirection(sink, view, original, CTA.COUNTERS_ORIG);
+  sink.put(WORD.reply);
+  writeTuple(sink, view, reply);
+  writeDirection(sink, view, reply, CTA.COUNTERS_REPLY);
   writeRest(sink, view, labels);
   if (event?.portId) writeNumber(sink, WORD.portId, event.portId);
   if (event?.program !== undefined) sink.text(`,"program":${JSON.stringify(event.program)}`);
@@ -157,15 +164,8 @@ function writeTuple(sink: ByteSink, view: FlowView, tuple: TupleView): void {
   writeNumber(sink, WORD.icmpId, tuple.icmpId ?? 0);
 }
 
-function writeDirection(
-  sink: ByteSink,
-  view: FlowView,
-  word: Uint8Array,
-  tuple: TupleView,
-  counters: number,
-): void {
-  sink.put(word);
-  writeTuple(sink, view, tuple);
+/** What stands behind the tuple of a direction, and its end. */
+function writeDirection(sink: ByteSink, view: FlowView, tuple: TupleView, counters: number): void {
   if (tuple.zone !== undefined) writeNumber(sink, WORD.zone, tuple.zone);
   if (view.has(counters)) {
     const packets = packetsAt(view, counters);
