@@ -71,8 +71,9 @@ export class ResetGuard {
     return answer === 'granted' ? GO : { go: false, reason: answer };
   }
 
-  moved(): void {
-    this.#breaker.verified(false);
+  /** Notes that a flow came out right; true where this opened the breaker: it may be the last of the fifty. */
+  moved(): boolean {
+    return this.#breaker.verified(false);
   }
 
   /** Notes that a flow returned: how long it rests now, and whether this opened the breaker. */

@@ -71,7 +71,7 @@ export class Verification {
     tell({ event: moved ? 'moved' : 'returned', flow, ...reason, to, afterMs: Math.round(now - at) });
     if (moved) {
       totals.moved++;
-      guard.moved();
+      if (guard.moved()) this.#warnOpened();
     } else {
       totals.returned++;
       this.#warnReturned(key, reason, to, now);
@@ -98,8 +98,14 @@ export class Verification {
       `a flow that was reset came back on ${to} instead of ${should}`,
       `check that the firewall marks ${flows} for ${should}, and that no sticky rule holds them`,
     );
-    if (!opened) return;
+    if (opened) this.#warnOpened();
+  }
+
+  #warnOpened(): void {
+    const { warnings, guard } = this.#parts;
     const { returned, verified } = guard.record;
+    // it had been closed by hand or by a reload: this is no repetition
+    warnings.mended('circuit breaker');
     warnings.warn(
       'circuit breaker',
       `${returned} of the last ${verified} resets came back to a wrong interface: no more resets`,

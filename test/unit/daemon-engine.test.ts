@@ -197,6 +197,30 @@ test('the breaker stops resets that were granted before it opened', async () => 
   assert.not(bench.kernel.has(left));
 });
 
+test('the breaker says that it opens each time, also where the last of the fifty came out right', async () => {
+  const unlimited = {
+    resetsPerSecond: Number.POSITIVE_INFINITY,
+    resetsPerClientPerSecond: Number.POSITIVE_INFINITY,
+  };
+  const bench = await EngineBench.open(twoWans({ limits: { ...limits, ...unlimited } }));
+  const openings: number[] = [];
+  for (let port = 1; port <= 100; port++) {
+    const tuple = { destinationPort: port };
+    bench.begin(flowEntry(WANB, tuple));
+    await bench.settle();
+    bench.hear(flowEntry((port - 1) % 50 < 26 ? WANB : WAN, tuple));
+    await bench.settle();
+    if (!bench.engine.guard.isOpen) continue;
+    openings.push(port);
+    bench.engine.guard.resume();
+  }
+  assert.equal(openings, [50, 100]);
+  assert.equal(
+    bench.events('warning').flatMap(({ what, why }) => (what === 'circuit breaker' ? [why] : [])),
+    Array(2).fill('26 of the last 50 resets came back to a wrong interface: no more resets'),
+  );
+});
+
 test('a pause holds what was granted and waits; what is left is found by a sweep after it', async () => {
   const unlimited = {
     resetsPerSecond: Number.POSITIVE_INFINITY,

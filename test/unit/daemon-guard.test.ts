@@ -23,13 +23,20 @@ test('asks pause, breaker, rest and budgets in this order, and takes from a budg
 
 test('over half of the last fifty returned: nothing goes until it is resumed', () => {
   const guard = new ResetGuard({ ...limits, resetsPerSecond: 1000, resetsPerClientPerSecond: 1000 }, 0);
-  for (let i = 0; i < 24; i++) guard.moved();
+  for (let i = 0; i < 24; i++) assert.is(guard.moved(), false);
   const opened = Array.from({ length: 26 }, (_, i) => guard.returned(`key ${i}`, 0).opened);
   assert.equal([opened.indexOf(true), guard.hold], [25, 'breaker']);
   assert.equal(guard.ask('fresh', 'client', 0), { go: false, reason: 'breaker' });
   guard.resume();
   assert.equal(guard.ask('fresh', 'client', 0), GO);
   assert.is(guard.record.verified, 0);
+});
+
+test('a flow that came out right opens the breaker where it is the fiftieth and over half had returned', () => {
+  const guard = new ResetGuard(limits, 0);
+  for (let i = 0; i < 26; i++) guard.returned(`key ${i}`, 0);
+  const opened = Array.from({ length: 24 }, () => guard.moved());
+  assert.equal([opened.indexOf(true), guard.hold], [23, 'breaker']);
 });
 
 test('a guard of another plan keeps rests and the pause, with limits of its own', () => {
