@@ -8,7 +8,8 @@ import { Creations } from './creations.ts';
 import { ConntrackExit, wrongParameter } from './exit.ts';
 import { type EncodeWords, LineTemplates } from './lineTemplates.ts';
 import type { CommandName } from './optionTable.ts';
-import { type ParseContext, parseCommandLine } from './parse.ts';
+import type { ParseContext } from './optionValues.ts';
+import { parseCommandLine } from './parse.ts';
 import type { Session } from './session.ts';
 import { splitWords } from './splitWords.ts';
 
