@@ -317,7 +317,7 @@ test('no value whatever makes a delete that would empty the table', () => {
 /** Where deletions are asked for: of one flow that is named, but for the file that empties the table by intent. */
 const deleteRequests = ['delete.ts', 'flush.ts', 'viewed.ts'].map((name) => `ctnetlink/requests/${name}`);
 /** Where the kernel's event of a deletion is made up, which is read and never sent to a kernel. */
-const deleteEvents = ['cli/conntrack/toldFlows.ts', 'model/conntrackEntry.ts'];
+const deleteEvents = ['cli/conntrack/flowRecords.ts', 'model/conntrackEntry.ts'];
 
 test('a message about deleting flows is built in few files, each known', () => {
   const root = new URL('../../src/', import.meta.url);
