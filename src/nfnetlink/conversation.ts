@@ -239,6 +239,8 @@ export class Conversation {
   #expire(now: number): number {
     let next = Number.POSITIVE_INFINITY;
     for (const exchange of [...this.#inFlight]) {
+      // it waits for room in the buffer: time counts from the sending
+      if (exchange.outstanding === 0) continue;
       // a paused socket keeps the dump's entries: the consumer is slow, not the kernel
       if (exchange === this.#dump && this.#isPaused) exchange.heardAt = now;
       const { timeout } = exchange.context;

@@ -241,4 +241,28 @@ test('progress puts the timeout off', async () => {
   assert.is(connection.stats.timeouts, 0);
 });
 
+test('a pipeline that waits for room is not timed out before it is sent', async () => {
+  const kernel = new ScriptedTransport().program(({ bytes }) =>
+    markOf(bytes) === 0 ? [ack()] : [later(ack())],
+  );
+  const { connection, clock } = connect(kernel, { window: 3 });
+  // its deadline is the time of the next look at everything that is under way
+  await connection.acknowledge(deleteRequest());
+  clock.advance(4900);
+  const some = (marks: number[]) => concatenated(marks.map((mark) => deleteRequest(mark)));
+  const first = connection.pipeline(some([1, 2, 3]), { onAck() {} });
+  const second = connection.pipeline(some([4, 5]), { onAck() {} });
+  await settled();
+  clock.advance(100);
+  assert.equal(kernel.datagrams, [1, 1, 1, 1]);
+  assert.is(connection.stats.timeouts, 0);
+  kernel.release();
+  await first;
+  kernel.release();
+  await settled();
+  kernel.release();
+  await second;
+  assert.is(clock.timers, 1);
+});
+
 test.run();
