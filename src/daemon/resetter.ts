@@ -82,6 +82,8 @@ export class Resetter {
     if (this.#waiting.length === 0) return this.#running ?? Promise.resolve();
     this.#running ??= this.#work().finally(() => {
       this.#running = undefined;
+      // some may have come since the last look at the queue
+      return this.flush();
     });
     return this.#running;
   }

@@ -3,8 +3,11 @@ import fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { IPCTNL_MSG_CT } from '../../src/ctnetlink/index.ts';
+import { MarkTable } from '../../src/daemon/intake.ts';
+import { Resetter } from '../../src/daemon/resetter.ts';
+import { makeStanding } from '../../src/daemon/standing.ts';
 import type { ConntrackEntry } from '../../src/model/index.ts';
-import { commandOf } from '../../src/nfnetlink/index.ts';
+import { commandOf, type Requester } from '../../src/nfnetlink/index.ts';
 import { ack, overrun, type Reply } from '../../src/testing/index.ts';
 import { EngineBench, EPOCH_MS, flowEntry, twoWans, WAN, WANB } from '../support/engineBench.ts';
 import type { Act } from '../support/fakeKernel.ts';
@@ -253,6 +256,37 @@ test('a dry run reads and deletes nothing', async () => {
   assert.ok(bench.kernel.has(entry));
   assert.is(bench.events('reset')[0]?.outcome, 'dry-run');
   assert.is(bench.kernel.did('delete').length, 0);
+});
+
+test('a flow that comes while the last round ends is not left waiting', async () => {
+  for (let microtasks = 0; microtasks < 20; microtasks++) {
+    const { store } = (await EngineBench.open(twoWans())).engine;
+    const ended: number[] = [];
+    const fields = {
+      ...{ family: 2, protocol: 6, flags: 0, sourcePort: 1, destinationPort: 2, mark: WANB, id: 1 },
+      ...{ zone: 0, interface: 1, firstSeen: 0, age: 0 },
+    };
+    const requester: Pick<Requester, 'pipeline'> = {
+      pipeline: async (messages, { onAck }) => onAck(0, 2, messages, 0, messages.length),
+    };
+    const resetter = new Resetter({
+      ...{ store, requester: requester as Requester, marks: new MarkTable(twoWans()) },
+      standing: () => makeStanding(twoWans(), [true, true]),
+      ...{ now: () => 0, wallNow: () => EPOCH_MS, dryRun: false, mayGo: () => true },
+      ...{ onOutcome: (slot) => void ended.push(slot), onHeld: () => assert.unreachable() },
+      onFailure: () => assert.unreachable(),
+    });
+    const slots = [store.take(), store.take()];
+    const submit = (slot: number) => {
+      store.write(slot, fields, new Uint8Array(32), 0, 16);
+      resetter.submit(slot, 0);
+      return resetter.flush();
+    };
+    void submit(slots[0]!);
+    for (let i = 0; i < microtasks; i++) await undefined;
+    await submit(slots[1]!);
+    assert.equal(ended, slots, `after ${microtasks} microtasks`);
+  }
 });
 
 test.run();
