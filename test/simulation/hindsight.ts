@@ -39,7 +39,7 @@ export class Hindsight {
     );
   }
 
-  /** Every moment within at which something changed, and the first. */
+  /** Every moment within at which something changed, and its ends; the last, which tells most, comes first. */
   momentsBetween(from: number, to: number): number[] {
     const { sets, online, plan } = this.#world;
     const changes = [
@@ -49,7 +49,7 @@ export class Hindsight {
     ];
     // a change that has just come, and one that comes with the very moment
     const within = changes.flatMap((at) => [at, at - 0.001]).filter((at) => at > from && at <= to);
-    return [...new Set([from, to, ...within])];
+    return [...new Set([to, from, ...within])];
   }
 
   /**

@@ -125,8 +125,47 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'a pause is none',
+    daemon: (daemon) => withHold(daemon, ({ isOpen }) => (isOpen ? 'breaker' : undefined)),
+  },
+  {
+    name: 'an open circuit breaker is ignored',
+    daemon: (daemon) => withHold(daemon, ({ isPaused }) => (isPaused ? 'paused' : undefined)),
+  },
+  {
+    name: 'the circuit breaker never opens',
+    daemon: ({ engine: { guard } }) => {
+      const returned = guard.returned.bind(guard);
+      guard.returned = (key, now) => {
+        const answer = returned(key, now);
+        if (!guard.isPaused) guard.resume();
+        return { ...answer, opened: false };
+      };
+    },
+  },
+  {
+    name: 'the circuit breaker opens too early',
+    daemon: ({ engine: { guard } }) => {
+      const returned = guard.returned.bind(guard);
+      guard.returned = (key, now) => {
+        returned('another flow', now);
+        return returned(key, now);
+      };
+    },
+  },
+  {
+    name: 'a resume is none',
     daemon: (daemon) => {
-      daemon.pause = () => {};
+      daemon.resume = () => void daemon.sweep();
+    },
+  },
+  {
+    name: 'nothing goes on after a resume',
+    daemon: (daemon) => {
+      let held: Hold;
+      withHold(daemon, ({ isOpen }) => {
+        if (isOpen) held = 'breaker';
+        return held;
+      });
     },
   },
   {
@@ -142,6 +181,13 @@ export const mutants: readonly Mutant[] = [
     },
   },
 ];
+
+type Hold = Daemon['engine']['guard']['hold'];
+
+/** Another answer to whether resets are held, by the guard of the first plan. */
+function withHold({ engine: { guard } }: Daemon, answer: (is: typeof guard) => Hold): void {
+  Object.defineProperty(guard, 'hold', { get: () => answer(guard) });
+}
 
 function filesOf(files: StateFiles): StateFiles {
   return {

@@ -13,6 +13,7 @@ import {
   subsystemOf,
 } from '../../src/nfnetlink/index.ts';
 import type { ScriptedRequest } from '../../src/testing/index.ts';
+import { BreakerRule } from './breakerRule.ts';
 import { Hindsight } from './hindsight.ts';
 import { interfaceOf, type OracleFlow } from './oracle.ts';
 import { type EntryRecord, textOfFlow, type World } from './world.ts';
@@ -39,9 +40,11 @@ export class Referee {
   readonly #window: number;
   readonly #readings = new Map<string, Reading>();
   readonly #returned = new Map<string, { readonly at: number; readonly restMs: number }>();
-  /** When resets were forbidden: paused, or by the breaker. */
-  #heldSince = Number.POSITIVE_INFINITY;
+  readonly #breaker = new BreakerRule();
+  #pausedSince = Number.POSITIVE_INFINITY;
   #isOver = false;
+  /** Called when the daemon says that the circuit breaker has opened. */
+  onBreaker: () => void = () => {};
 
   constructor(world: World) {
     this.#world = world;
@@ -63,17 +66,53 @@ export class Referee {
     this.told.push(event);
     if (this.#isOver) this.#fault(`told after its stop: ${event.event}`);
     if (event.event === 'returned') this.#noteReturn(event);
-    if (event.event === 'warning' && event.what === 'circuit breaker') this.#heldSince = this.#now;
+    if (event.event === 'moved' || event.event === 'returned') {
+      this.#expectOpening();
+      this.#breaker.verified(event.event === 'returned', this.#now);
+    }
+    if (event.event === 'warning' && event.what === 'circuit breaker') {
+      if (!this.#breaker.isUntold) this.#fault('the breaker was said to open and must not');
+      this.#breaker.isUntold = false;
+      this.onBreaker();
+    }
   }
 
-  /** The daemon was paused, or let go on. */
-  held(isHeld: boolean): void {
-    this.#heldSince = isHeld ? this.#now : Number.POSITIVE_INFINITY;
+  /** That the last opening of the breaker was told, before anything else is verified. */
+  #expectOpening(): void {
+    if (this.#breaker.isUntold) this.#fault('the breaker opened and that was not told');
+    this.#breaker.isUntold = false;
   }
 
-  /** Whether the breaker is open or the daemon paused. */
-  get isHeld(): boolean {
-    return this.#heldSince !== Number.POSITIVE_INFINITY;
+  /** The operator pauses the daemon. */
+  paused(): void {
+    this.#pausedSince = this.#now;
+  }
+
+  /** The operator lets it go on, which closes the breaker, as another plan does. */
+  resumed(): void {
+    this.#pausedSince = Number.POSITIVE_INFINITY;
+    this.reloaded();
+  }
+
+  reloaded(): void {
+    this.#expectOpening();
+    this.#breaker.close();
+  }
+
+  /** How often the breaker had to open. */
+  get openings(): number {
+    return this.#breaker.openings;
+  }
+
+  /** Compares what the daemon says of itself with what it must be. */
+  checkHold({ isOpen, isPaused }: { readonly isOpen: boolean; readonly isPaused: boolean }): void {
+    this.#expectOpening();
+    if (isOpen !== this.#breaker.isOpen) this.#fault(`the breaker is ${isOpen ? 'open' : 'closed'}`);
+    if (isPaused !== this.#isPaused) this.#fault(`it is ${isPaused ? '' : 'not '}paused`);
+  }
+
+  get #isPaused(): boolean {
+    return this.#pausedSince !== Number.POSITIVE_INFINITY;
   }
 
   /** The daemon has stopped. */
@@ -145,7 +184,9 @@ export class Referee {
 
   #checkGuards({ flow }: EntryRecord, what: string): void {
     const now = this.#now;
-    if (now - this.#heldSince > this.#window) this.#fault(`${what} was deleted while resets were held`);
+    if (now - this.#pausedSince > this.#window) this.#fault(`${what} was deleted during a pause`);
+    if (now - this.#breaker.openSince > this.#window)
+      this.#fault(`${what} was deleted while the breaker was open`);
     const key = keyOf(flow);
     const returned = this.#returned.get(key);
     if (returned && now > returned.at + this.#window && now < returned.at + returned.restMs)
@@ -160,8 +201,8 @@ export class Referee {
   /** A bucket that holds a second's worth: so much and what time adds, and a new one with each plan. */
   #checkBudget(deletions: readonly Deletion[], perSecond: number, what: string): void {
     const now = this.#now;
+    const plans = 1 + this.#world.plan.changes.filter((change) => change <= now).length;
     for (const [index, { at }] of deletions.entries()) {
-      const plans = 1 + this.#world.plan.changes.filter((change) => change <= now).length;
       const allowed = perSecond * plans + (perSecond * (now - at + this.#window)) / 1000 + 1;
       if (deletions.length - index > allowed)
         this.#fault(`${what} was exceeded: ${deletions.length - index} resets since ${at}`);
@@ -189,10 +230,10 @@ export class Referee {
   }
 
   /** At the end of the quiet time: no misplaced flow is left that could have been found. */
-  checkConvergence(isRunning: boolean): void {
+  checkConvergence(): void {
     const { kernel, records, plan } = this.#world;
     const now = this.#now;
-    if (!isRunning || plan.at(now).dryRun) return;
+    if (this.#isPaused || this.#breaker.isOpen || plan.at(now).dryRun) return;
     for (const entry of kernel.conntrack.entries()) {
       const flow = this.#world.flowOf(entry);
       if (!this.#hindsight.isMisplacedAt(flow, now)) continue;

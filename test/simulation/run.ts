@@ -19,11 +19,13 @@ const trace = values.trace ? { trace: (line: string) => console.log(line) } : {}
 let failed = 0;
 let steps = 0;
 let deletions = 0;
+let opened = 0;
 const started = performance.now();
 for (let seed = from; seed < from + count; seed++) {
   const result = await simulate(seed, trace);
   steps += result.steps;
   deletions += result.deletions;
+  if (result.openings > 0) opened++;
   if (result.violations.length === 0) continue;
   failed++;
   const { violations } = result;
@@ -32,5 +34,5 @@ for (let seed = from; seed < from + count; seed++) {
   );
 }
 const seconds = ((performance.now() - started) / 1000).toFixed(1);
-console.log(JSON.stringify({ from, count, failed, steps, deletions, seconds }));
+console.log(JSON.stringify({ from, count, failed, steps, deletions, opened, seconds }));
 process.exitCode = failed > 0 ? 1 : 0;

@@ -53,6 +53,8 @@ export interface Scenario {
   readonly faults: Faults;
   /** How often in a hundred the firewall marks a new flow without regard to its rules. */
   readonly misled: number;
+  /** How often in a hundred it marks a new flow for where its rules forbid it, until they are mended. */
+  readonly contrary: number;
   readonly hasTimestamps: boolean;
 }
 
@@ -72,10 +74,13 @@ export function makeScenario(seed: number): Scenario {
   const chance = new Chance(seed * 2654435761);
   const hasIpv6 = chance.percent(40);
   const sets = makeSets(chance, hasIpv6);
-  const plan = makePlan(chance, sets);
+  const contrary = makeContrary(seed);
+  const drawn = makePlan(chance, sets);
+  const plan = contrary > 0 ? hastyPlan(seed, drawn) : drawn;
   const isSwept = plan.sweepMs < 60_000;
   const faults = makeFaults(chance, isSwept);
-  const flows = chance.percent(5) ? chance.between(70, 110) : chance.between(1, 40);
+  const isCrowded = chance.percent(5) || contrary > 0;
+  const flows = isCrowded ? chance.between(70, 110) : chance.between(1, 40);
   const lastRecheck = plan.recheckMs.at(-1) ?? 0;
   const slowest = 4 * faults.delay + faults.stall + (faults.late > 0 ? 14_000 : 0);
   const limit = Math.min(plan.limits.resetsPerSecond, plan.limits.resetsPerClientPerSecond);
@@ -98,9 +103,36 @@ export function makeScenario(seed: number): Scenario {
     quietMs: Math.ceil(quietMs),
     isSwept,
     faults,
-    misled: chance.pick([0, 0, 5, 30, 60, 100]),
+    misled: contrary > 0 ? 0 : chance.pick([0, 0, 5, 30, 60, 100]),
+    contrary,
     hasTimestamps: chance.percent(30),
   };
+}
+
+/** In a few worlds the firewall sends so much back that the circuit breaker opens. */
+function makeContrary(seed: number): number {
+  const chance = new Chance(seed * 69_069 + 1);
+  return chance.percent(1) ? chance.pick([50, 60, 80, 100, 100]) : 0;
+}
+
+/** A plan that decides about every flow, and resets again so soon that the breaker is what stops it. */
+function hastyPlan(seed: number, plan: Plan): Plan {
+  const chance = new Chance(seed * 16_807 + 3);
+  const limits = {
+    resetsPerSecond: chance.pick([Number.POSITIVE_INFINITY, 200, 50]),
+    resetsPerClientPerSecond: chance.pick([Number.POSITIVE_INFINITY, 20]),
+    pendingFlows: 1024,
+    cooldownMs: chance.pick([10, 50, 200]),
+  };
+  const [first, ...others] = plan.interfaces;
+  const { family: _, stateFile: __, ...always } = first!;
+  const all: PlanRule = {
+    ...{ name: 'all', set: null, match: [], policy: null, sticky: null, failback: 'reset' },
+    ...{ sourcePorts: [], destinationPorts: [], sources: [], destinations: [] },
+    members: [{ interface: 0, metric: 1 }],
+  };
+  const interfaces = [always, ...others];
+  return { ...plan, interfaces, rules: [...plan.rules, all], limits, dryRun: false };
 }
 
 function clientsOf(hasIpv6: boolean): Host[] {

@@ -29,6 +29,8 @@ export interface RunResult {
   readonly hash: number;
   readonly steps: number;
   readonly deletions: number;
+  /** How often the circuit breaker opened. */
+  readonly openings: number;
 }
 
 /** What the clock does, the world, the daemon and the kernel say, as one number. */
@@ -72,6 +74,7 @@ export async function simulate(seed: number, options: RunOptions = {}): Promise<
     hash: story.hash >>> 0,
     steps: clock.steps,
     deletions: referee.deletions.length,
+    openings: referee.openings,
   };
 }
 
@@ -103,12 +106,16 @@ async function live(run: Run, { mutant }: RunOptions): Promise<void> {
     PATIENCE_MS,
   );
   mutant?.daemon?.(daemon);
-  world.onPlan = (plan) => void daemon.reload(planOf(plan));
+  world.onPlan = (plan) => {
+    referee.reloaded();
+    void daemon.reload(planOf(plan));
+  };
   meddle(run, daemon);
+  referee.onBreaker = () => answerBreaker(run, daemon);
   look(run, daemon);
   await clock.run(world.quietFrom + scenario.quietMs);
-  const { guard } = daemon.engine;
-  referee.checkConvergence(!guard.isPaused && !guard.isOpen);
+  referee.checkHold(daemon.engine.guard);
+  referee.checkConvergence();
   await clock.settle(daemon.stop(), PATIENCE_MS);
   referee.over();
   checkEnd(run, daemon);
@@ -116,21 +123,39 @@ async function live(run: Run, { mutant }: RunOptions): Promise<void> {
   await clock.run(clock.now() + 10_000);
 }
 
+function resume({ story, referee }: Run, daemon: Daemon): void {
+  story.say('resumed');
+  referee.resumed();
+  daemon.resume();
+}
+
+/** An operator who sees that the breaker has opened: mends the firewall, or does not, and lets resets go on. */
+function answerBreaker(run: Run, daemon: Daemon): void {
+  const { scenario, clock, referee, world } = run;
+  const chance = new Chance(scenario.seed * 29 + referee.openings);
+  if (chance.percent(20)) return;
+  clock.after(chance.between(100, 4000), () => {
+    if (world.isQuiet) return;
+    if (chance.percent(50)) world.mend();
+    // one reload at a time: a second waits until the first is done
+    if (world.plan.changes.length === 0 && !scenario.nextPlan && chance.percent(30))
+      world.change(scenario.plan);
+    else resume(run, daemon);
+  });
+}
+
 /** An operator pauses the daemon, lets it go on, and asks for sweeps. */
-function meddle({ scenario, clock, referee, story }: Run, daemon: Daemon): void {
+function meddle(run: Run, daemon: Daemon): void {
+  const { scenario, clock, referee, story } = run;
   const chance = new Chance(scenario.seed * 13 + 5);
   if (chance.percent(10)) {
     const pausedAt = chance.below(scenario.busyMs);
     clock.after(pausedAt, () => {
       story.say('paused');
       daemon.pause();
-      referee.held(true);
+      referee.paused();
     });
-    clock.after(pausedAt + chance.below(scenario.busyMs), () => {
-      story.say('resumed');
-      referee.held(false);
-      daemon.resume();
-    });
+    clock.after(pausedAt + chance.below(scenario.busyMs), () => resume(run, daemon));
   }
   if (chance.percent(10)) clock.after(chance.below(scenario.busyMs), () => void daemon.sweep());
 }
@@ -141,6 +166,7 @@ function look(run: Run, daemon: Daemon): void {
     const { depths, plan } = daemon.engine;
     if (depths.pending > plan.limits.pendingFlows)
       run.referee.violations.push(`${depths.pending} flows wait, ${plan.limits.pendingFlows} may`);
+    run.referee.checkHold(daemon.engine.guard);
     const accounted = depths.pending + depths.judging + depths.deferred + depths.resetting;
     if (accounted > depths.stored)
       run.referee.violations.push(`queues hold ${accounted} of ${depths.stored} flows`);

@@ -54,6 +54,8 @@ export class World {
   readonly #sets: WorldSets;
   readonly #troubles: Troubles;
   readonly #say: (what: string) => void;
+  /** Whether the firewall's rules were mended. */
+  #isMended = false;
   /** Called when another plan is put in force. */
   onPlan: (plan: Plan) => void = () => {};
 
@@ -156,7 +158,7 @@ export class World {
       for (let i = stateFile === undefined ? 0 : this.#chance.below(3); i > 0; i--)
         this.#at(soon(), () => this.#turn(index, stateFile!));
     const { nextPlan } = this.scenario;
-    if (nextPlan) this.#at(soon(), () => this.#change(nextPlan));
+    if (nextPlan) this.#at(soon(), () => this.change(nextPlan));
     if (this.scenario.faults.stall > 0)
       for (const at of [soon(), ...bursts.map((burst) => CALM_MS + burst)])
         this.#at(at, () => this.#troubles.stall());
@@ -166,10 +168,17 @@ export class World {
     this.clock.after(time, act);
   }
 
-  #change(plan: Plan): void {
+  /** The operator puts a plan in force, which may be the same again. */
+  change(plan: Plan): void {
     this.#say('another plan is put in force');
     this.plan.set(this.clock.now(), plan);
     this.onPlan(plan);
+  }
+
+  /** The operator mends the firewall's rules: from now on it marks as they say. */
+  mend(): void {
+    this.#say('the firewall is mended');
+    this.#isMended = true;
   }
 
   #turn(index: number, path: string): void {
@@ -252,7 +261,11 @@ export class World {
     const [rule] = candidates;
     const wanted = rule ? best(plan, rule, flow.destination.bits === 128, online) : [];
     const isMisled = chance.percent(this.scenario.misled);
-    const indices = wanted.length > 0 && !isMisled ? wanted : [...plan.interfaces.keys()];
+    const all = [...plan.interfaces.keys()];
+    const { contrary } = this.scenario;
+    const forbidden = all.filter((index) => wanted.length > 0 && !wanted.includes(index));
+    const isContrary = contrary > 0 && !this.#isMended && forbidden.length > 0 && chance.percent(contrary);
+    const indices = isContrary ? forbidden : wanted.length > 0 && !isMisled ? wanted : all;
     return plan.interfaces[chance.pick(indices)]!.mark | other;
   }
 
