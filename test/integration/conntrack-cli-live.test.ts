@@ -1,5 +1,4 @@
-// Live traffic of every protocol that this kernel's sockets speak: both programs hear the same events and list
-// the same table.
+// Live traffic of every protocol: both programs hear the same events and list the same table.
 import { once } from 'node:events';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -11,16 +10,16 @@ for (const command of ['conntrack', 'nft', 'ping', 'python3']) {
   if (!hasCommand(command)) skipFile(import.meta.url, `no \`${command}\` command`);
 }
 
-/** TCP, UDP and UDP-Lite over both families, and SCTP where the kernel has it. */
+/**
+ * TCP, UDP and UDP-Lite over both families; SCTP, DCCP, GRE and a protocol that nobody knows as packets of their own:
+ * an INIT, a Request, and a GRE header of version 0.
+ */
 const TRAFFIC = `
 import socket
-def stream(family, address, protocol=0):
-    try:
-        listener = socket.socket(family, socket.SOCK_STREAM, protocol)
-    except OSError:
-        return
+def stream(family, address):
+    listener = socket.socket(family, socket.SOCK_STREAM)
     listener.bind((address, 0)); listener.listen()
-    client = socket.socket(family, socket.SOCK_STREAM, protocol)
+    client = socket.socket(family, socket.SOCK_STREAM)
     client.connect(listener.getsockname()); server, _ = listener.accept()
     client.send(b'x'); server.recv(1); server.send(b'y'); client.recv(1)
     client.close(); server.close()
@@ -32,11 +31,18 @@ def datagram(family, address, protocol=0):
     two = socket.socket(family, socket.SOCK_DGRAM, protocol)
     one.bind((address, 0)); two.bind((address, 0))
     one.sendto(b'x', two.getsockname()); two.recv(9); two.sendto(b'y', one.getsockname()); one.recv(9)
+packets = {
+    132: '8000 8001 00000000 00000000 01 00 0014 00000001 00010000 0001 0001 00000001',
+    33: '8000 8001 05 00 0000 01 00 0000 00000001 00000000',
+    47: '0000 0800',
+    253: '78',
+}
 for family, address in ((socket.AF_INET, '127.0.0.1'), (socket.AF_INET6, '::1')):
-    stream(family, address); stream(family, address, 132)
+    stream(family, address)
     datagram(family, address); datagram(family, address, 136)
-raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, 253)
-raw.sendto(b'x', ('127.0.0.1', 0))
+    for protocol, packet in packets.items():
+        with socket.socket(family, socket.SOCK_RAW, protocol) as raw:
+            raw.sendto(bytes.fromhex(packet), (address, 0))
 `;
 
 function makeTraffic(): void {
