@@ -58,7 +58,7 @@ function explainOwnError(error: Error): { text: string; exitCode: number } | und
 }
 
 const systemReasons: Readonly<Record<string, string>> = {
-  ENOENT: 'no such file: check the name',
+  ENOENT: 'no such file or folder: check the name',
   EACCES: 'permission denied: check who may read it',
   EISDIR: 'it is a directory: name a file',
 };

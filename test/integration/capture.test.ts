@@ -364,7 +364,7 @@ function defineTests(client: ConntrackClient, transport: Transport): void {
   test('a file that cannot be made, and one that is there', async () => {
     const path = join(folder, 'no', 'such');
     const { exitCode, err } = await runCli(['capture', path]);
-    assert.equal([exitCode, err], [1, `resteer: ${path}: no such file: check the name\n`]);
+    assert.equal([exitCode, err], [1, `resteer: ${path}: no such file or folder: check the name\n`]);
     const old = newPath();
     writeFileSync(old, 'x'.repeat(100_000));
     const capture = await CaptureProcess.start([old]);

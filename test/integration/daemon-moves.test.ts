@@ -257,7 +257,8 @@ test(
     await lab.router.exec('iptables', ['-t', 'mangle', '-F', 'mwan3_rules']);
     await lab.router.exec('iptables', ['-t', 'mangle', '-A', 'mwan3_rules', '-j', 'mwan3_default']);
     const wrong = await lab.client(2).udp({ address });
-    await wrong.send();
+    // the reset may be quicker than the answer, which then finds no entry
+    await wrong.sendUntil(() => true);
     const reset = await daemon.event('reset');
     assert.is(reset.flow.source, lab.plan.lan.clients[1]!.ipv4);
     assert.type(reset.sinceNewMs, 'number');

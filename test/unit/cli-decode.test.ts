@@ -141,7 +141,7 @@ test('the obvious mistakes are answered', async () => {
   assert.equal(missing, {
     exitCode: 1,
     out: '',
-    err: 'resteer: /nonexistent: no such file: check the name\n',
+    err: 'resteer: /nonexistent: no such file or folder: check the name\n',
   });
   const folder = await runCli(['decode', path('')]);
   assert.is(folder.exitCode, 1);

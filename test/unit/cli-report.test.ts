@@ -107,7 +107,7 @@ test('a file that is no report names the line', async () => {
   const missing = await report('--from', join(folder, 'none'));
   assert.equal(
     [missing.exitCode, missing.err],
-    [1, `resteer: ${folder}/none: no such file: check the name\n`],
+    [1, `resteer: ${folder}/none: no such file or folder: check the name\n`],
   );
 });
 
@@ -145,7 +145,7 @@ test('--output is tried before anything is waited for', async () => {
   }
   const { exitCode, err } = await report('--from', from, '--output', join(folder, 'none/out'));
   assert.equal([exitCode, existsSync(join(folder, 'none'))], [1, false]);
-  assert.is(err, `resteer: ${folder}/none/out: no such file: check the name\n`);
+  assert.is(err, `resteer: ${folder}/none/out: no such file or folder: check the name\n`);
 });
 
 const rules = loadFixtures('nftables');

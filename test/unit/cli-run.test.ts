@@ -81,7 +81,7 @@ test('an error of any layer becomes one line and an exit code', () => {
     [
       Object.assign(new Error('x'), { code: 'ENOENT', syscall: 'open', path: '/a' }),
       1,
-      /^resteer: \/a: no such file: /,
+      /^resteer: \/a: no such file or folder: /,
     ],
     [
       new TypeError('x is not a function'),
