@@ -60,6 +60,9 @@ async function runDaemon(options: RunOptions, io: Io): Promise<void> {
   const level = options.logLevel ?? loaded.settings?.logLevel ?? 'info';
   const log = new LogQueue(io.stdout, systemClock.nextTurn);
   const tell = openLog(options.logFormat, level, log);
+  // an error that nobody catches ends the process on the spot: what was said before it is wanted most then
+  const flush = () => log.flush();
+  process.on('exit', flush);
   const ended = Promise.race([stopSignal(), readerGone(io)]);
   // it may come while the daemon starts: then it is looked at once there is one
   ended.catch(() => {});
@@ -107,11 +110,14 @@ async function runDaemon(options: RunOptions, io: Io): Promise<void> {
     if (hungUp) onHangup();
     await ended;
   } finally {
+    // makes room for what is said last: the totals, and how many lines were lost
+    flush();
     await daemon?.stop();
     process.off('SIGHUP', onHangup);
     follower?.close();
     await control.close();
-    log.flush();
+    flush();
+    process.off('exit', flush);
   }
 }
 

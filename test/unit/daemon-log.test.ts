@@ -141,4 +141,19 @@ test('at the end everything goes out, at whatever pace it is read', async () => 
   assert.is(reader.writes.length, 2);
 });
 
+test('what found no room is told of at the end, when room is made for that', async () => {
+  const { reader, queue } = slowReader();
+  const tell = openLog('text', 'info', queue);
+  let lines = 0;
+  const filling = 'x'.repeat(1 << 16);
+  while (queue.write(filling)) lines++;
+  for (let i = 0; i < 2; i++) tell({ event: 'reload', ok: false, problems: [filling] });
+  queue.flush();
+  tell({ event: 'reload', ok: true });
+  queue.flush();
+  for (let i = 0; i < 3; i++) await reader.read();
+  assert.is(reader.writes[1], filling.repeat(lines));
+  assert.match(reader.writes[2]!, /^.*lines are lost: 2:.*\n.*reload.*\n$/);
+});
+
 test.run();
