@@ -16,23 +16,18 @@ export interface Mwan3PauseParts {
 
 /** While mwan3 is stopped nothing is reset; when it is back, its configuration may be another. */
 export function followMwan3({ root, settleMs, running, reloadNow, tell }: Mwan3PauseParts): Mwan3Follower {
-  let isOurPause = false;
   return new Mwan3Follower({
     files: systemStateFiles,
     clock: systemClock,
     root,
     settleMs,
     onStopped: () => {
-      isOurPause = !running().engine.guard.isPaused;
-      running().pause();
+      running().pause('mwan3');
       tell({ event: 'mwan3', running: false });
     },
     onStarted: () => {
       tell({ event: 'mwan3', running: true });
-      void reloadNow().then(() => {
-        if (isOurPause) running().resume();
-        isOurPause = false;
-      });
+      void reloadNow().then(() => running().resume('mwan3'));
     },
   });
 }

@@ -6,6 +6,7 @@ import type { EventSubscription } from '../nfnetlink/index.ts';
 import { Engine } from './engine.ts';
 import type { Explanation } from './explain/gather.ts';
 import type { ExplainRequest } from './explain/query.ts';
+import type { Pauser } from './guard.ts';
 import { Machine } from './machine.ts';
 import type { Plan } from './plan.ts';
 import { openRequesters, type Requesters, type Sockets } from './sockets.ts';
@@ -183,13 +184,13 @@ export class Daemon {
   }
 
   /** Goes on judging and watching, resets nothing. */
-  pause(): void {
-    this.#engine.guard.pause();
+  pause(by?: Pauser): void {
+    this.#engine.guard.pause(by);
   }
 
   /** Resets again, also after the circuit breaker had opened; what was left alone is found by a sweep. */
-  resume(): void {
-    this.#engine.guard.resume();
+  resume(by?: Pauser): void {
+    this.#engine.guard.resume(by);
     void this.sweep();
   }
 

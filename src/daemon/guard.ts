@@ -9,6 +9,9 @@ export type GuardAnswer =
   | { readonly go: true }
   | { readonly go: false; readonly reason: SuppressReason; readonly forMs?: number };
 
+/** Who pauses resets. mwan3's return ends no pause of the operator's, whose resume ends every one. */
+export type Pauser = 'operator' | 'mwan3';
+
 const GO: GuardAnswer = { go: true };
 
 /**
@@ -20,17 +23,17 @@ export class ResetGuard {
   readonly #cooldowns: Cooldowns;
   readonly #budget: ResetBudget;
   readonly #breaker = new CircuitBreaker();
-  #paused = false;
+  readonly #pausedBy: Set<Pauser>;
 
   /** @param previous the guard of the plan before, whose flows rest on */
   constructor(limits: Limits, now: number, previous?: ResetGuard) {
     this.#cooldowns = new Cooldowns(limits.cooldownMs, undefined, previous ? previous.#cooldowns : undefined);
-    this.#paused = previous?.isPaused ?? false;
+    this.#pausedBy = new Set(previous ? previous.#pausedBy : []);
     this.#budget = new ResetBudget(limits.resetsPerSecond, limits.resetsPerClientPerSecond, now);
   }
 
   get isPaused(): boolean {
-    return this.#paused;
+    return this.#pausedBy.size > 0;
   }
   get isOpen(): boolean {
     return this.#breaker.isOpen;
@@ -42,18 +45,19 @@ export class ResetGuard {
     return this.#breaker.record;
   }
 
-  pause(): void {
-    this.#paused = true;
+  pause(by: Pauser = 'operator'): void {
+    this.#pausedBy.add(by);
   }
   /** Lets resets through again, also where the breaker had stopped them. */
-  resume(): void {
-    this.#paused = false;
+  resume(by: Pauser = 'operator'): void {
+    if (by === 'operator') this.#pausedBy.clear();
+    else this.#pausedBy.delete(by);
     this.#breaker.close();
   }
 
   /** Why nothing at all may be reset now, or undefined. */
   get hold(): 'paused' | 'breaker' | undefined {
-    return this.#paused ? 'paused' : this.#breaker.isOpen ? 'breaker' : undefined;
+    return this.isPaused ? 'paused' : this.#breaker.isOpen ? 'breaker' : undefined;
   }
 
   /** How long flows of the key still rest, 0 where they do not. */

@@ -51,4 +51,23 @@ test('a guard of another plan keeps rests and the pause, with limits of its own'
   assert.is(after.resting, 2);
 });
 
+test("mwan3's return does not end the operator's pause, in whatever order they came; the operator ends both", () => {
+  for (const order of [['operator', 'mwan3'] as const, ['mwan3', 'operator'] as const]) {
+    const before = new ResetGuard(limits, 0);
+    for (const by of order) before.pause(by);
+    const after = new ResetGuard(limits, 0, before);
+    after.resume('mwan3');
+    assert.is(after.hold, 'paused');
+    after.resume();
+    assert.is(after.hold, undefined);
+    after.pause('mwan3');
+    after.resume('mwan3');
+    assert.is(after.hold, undefined);
+  }
+  const guard = new ResetGuard(limits, 0);
+  for (const by of ['mwan3', 'operator'] as const) guard.pause(by);
+  guard.resume();
+  assert.is(guard.hold, undefined);
+});
+
 test.run();
