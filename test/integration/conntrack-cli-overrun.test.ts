@@ -4,6 +4,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { IPPROTO, TCP_CONNTRACK } from '../../src/ctnetlink/constants.ts';
+import { type ConntrackClient, openConntrack } from '../../src/ctnetlink/index.ts';
 import { endAll, listeners, ours, start } from '../support/conntrackPrograms.ts';
 import { hasCommand, insideNamespace, sh, skipFile } from '../support/namespace.ts';
 import { temporaryFolder } from '../support/temporaryFolder.ts';
@@ -70,6 +72,37 @@ const forms: readonly (readonly [options: readonly string[], read: Read, resync:
   [['-o', 'save'], readSave, /^# resync: new=\d+ updated=\d+ destroyed=\d+$/m],
 ];
 
+/** A flow with a helper: each can have one expectation, and a second one ends the first. */
+const master = (number: number) => ({
+  ...{ source: `10.2.${number >> 8}.${number & 255}`, destination: '192.0.2.1', protocol: IPPROTO.TCP },
+  ...{ sourcePort: 1000, destinationPort: 21 },
+});
+const expected = (number: number, destinationPort: number) => ({
+  ...{ source: '192.0.2.1', destination: master(number).source, protocol: IPPROTO.TCP },
+  ...{ sourcePort: 0, destinationPort },
+});
+const expectedMask = {
+  ...{ source: '255.255.255.255', destination: '255.255.255.255', protocol: IPPROTO.TCP },
+  ...{ sourcePort: 0, destinationPort: 65535 },
+};
+
+async function expectAt(conntrack: ConntrackClient, port: number, masters: readonly number[]): Promise<void> {
+  const expectations = masters.map((number) => ({
+    ...{ masterTuple: master(number), tuple: expected(number, port), mask: expectedMask },
+    ...{ timeout: 300, helperName: 'ftp', class: 0, flags: 0 },
+  }));
+  await Promise.all(expectations.map((each) => conntrack.expectations.create(each)));
+}
+
+/** Lines of expectations as they are told in: without the kind of the event, and the time that is left. */
+const followExpectations = (known: Set<string>, lines: string) => {
+  for (const [, kind, expectation] of lines.matchAll(/^( *\[[A-Z]+\] )?\d+ (proto=.*)$/gm)) {
+    if (kind?.includes('DESTROY')) known.delete(expectation!);
+    else known.add(expectation!);
+  }
+  return known;
+};
+
 await insideNamespace(import.meta.url, () => {
   for (const [options, read, resync] of forms) {
     test(`after a loss -E ${options.join(' ')} tells what changed`, async () => {
@@ -104,6 +137,8 @@ await insideNamespace(import.meta.url, () => {
       // whether it has looked at the table before it is stopped is luck: the second time it has
       child.kill('SIGSTOP');
       change(numbers(1000, BURST).map((n) => flow(n)));
+      // of these it hears the beginnings, and not the ends
+      sh('conntrack', '-D', '-s', '10.1.3.240/28');
       child.kill('SIGCONT');
       await until('it has healed', () => healed() === 1);
       child.kill('SIGSTOP');
@@ -131,6 +166,46 @@ await insideNamespace(import.meta.url, () => {
       assert.equal(told, [...known].map((entry) => entry.join(' ')).sort());
     });
   }
+
+  test('after a loss -E expect tells which expectations began and ended', async () => {
+    const conntrack = await openConntrack();
+    await conntrack.flushTable();
+    const masters = numbers(0, 300);
+    const protocolInfo = { tcp: { state: TCP_CONNTRACK.ESTABLISHED } };
+    const flows = masters.map((number) => ({ originalTuple: master(number), timeout: 3000, protocolInfo }));
+    await Promise.all(flows.map((each) => conntrack.create({ ...each, helper: { name: 'ftp' } })));
+    const [first, second] = [masters.slice(0, 150), masters.slice(150)];
+    await expectAt(conntrack, 2000, first);
+    const listed = () => followExpectations(new Set(), sh('conntrack', '-L', 'expect'));
+    const atFirst = listed();
+    assert.is(atFirst.size, first.length);
+
+    const { child, written } = start(ours, '-E', 'expect');
+    await until('it listens', () => listeners() > 0);
+    const resyncs = () => [...written.out.matchAll(/^ \[RESYNC\] new=(\d+) destroyed=(\d+)$/gm)];
+    // as above: what was there at first must not end before it has surely looked at the table
+    child.kill('SIGSTOP');
+    for (const port of numbers(3000, 6)) await expectAt(conntrack, port, second);
+    child.kill('SIGCONT');
+    await until('it has healed', () => resyncs().length === 1);
+    child.kill('SIGSTOP');
+    for (const port of numbers(4000, 3)) await expectAt(conntrack, port, masters.slice(100));
+    const ends = numbers(0, 50).map((number) => ({ tuple: expected(number, 2000) }));
+    await Promise.all(ends.map((each) => conntrack.expectations.delete(each)));
+    child.kill('SIGCONT');
+    await until('it has healed again', () => resyncs().length === 2);
+    await expectAt(conntrack, 5000, [299]);
+    await until('it goes on', () => written.out.includes('dport=5000'));
+    await conntrack.close();
+    child.kill('SIGTERM');
+    const [code] = await once(child, 'close');
+    assert.is(code, 0);
+    assert.match(written.err, /We have hit ENOBUFS/);
+    assert.match(written.out, /^\[OVERRUN\] events were lost$/m);
+    const [, began, ended] = resyncs()[1]!;
+    assert.ok(Number(began) > 0 && Number(ended) > 0, 'the comparison itself has told beginnings and ends');
+    assert.equal([...followExpectations(atFirst, written.out)].sort(), [...listed()].sort());
+  });
 
   test.after.each(endAll);
   test.run();

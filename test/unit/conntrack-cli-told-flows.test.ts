@@ -122,10 +122,19 @@ test('no more flows are remembered than the limit says, and room is used again',
   assert.is(ended(told).length, 500);
   for (let n = 2000; n < 2500; n++) told.take(message(source(n), {}, 'new'));
   assert.is(told.unremembered, 0);
-  told.clear();
-  assert.is(told.size, 0);
-  told.take(message(source(1), {}, 'new'));
-  assert.is(told.size, 1);
+});
+
+test('what was adopted and not told of since can be forgotten alone', () => {
+  const told = new ToldFlows();
+  told.take(message('10.0.0.1', {}, 'new'));
+  for (const source of ['10.0.0.1', '10.0.0.2', '10.0.0.3']) told.adopt(message(source));
+  told.take(message('10.0.0.3', { mark: 1 }));
+  told.forgetAdopted();
+  assert.is(told.size, 2);
+  told.beginRound();
+  assert.is(told.look(message('10.0.0.2'), noEnd), 'new');
+  const sources = ended(told).map(({ originalTuple }) => originalTuple?.source);
+  assert.equal(sources.sort(), ['10.0.0.1', '10.0.0.3']);
 });
 
 test.run();

@@ -2,16 +2,18 @@ import { decodeExpectation, type Expectation, encodeListExpectations } from '../
 import type { ExpectationEventKind } from './expectationText.ts';
 import type { Ledger } from './healing.ts';
 
-/** Expectations that are remembered at most: a kernel holds 1,024 by default. */
+/** Expectations that are remembered at most: a kernel holds no more than 4,096 by default. */
 const LIMIT = 1 << 14;
 
 type PrintExpectation = (expectation: Expectation, kind: ExpectationEventKind) => void;
 
+/** Where the reader knows an expectation from; `comparison`: the one under way, and its own event has not come. */
+type Source = 'stock' | 'event' | 'comparison';
+
 interface Told {
   readonly expectation: Expectation;
+  source: Source;
   isMet: boolean;
-  /** By the comparison that is under way, before its own event came. */
-  isJustTold: boolean;
 }
 
 /** The reader of expectation events: what it knows of the table, and what it is told after a loss. */
@@ -36,21 +38,18 @@ export class ExpectationLedger implements Ledger {
       return true;
     }
     const known = this.told.get(key);
-    if (known?.isJustTold) {
-      known.isJustTold = false;
-      return false;
-    }
-    this.remember(key, expectation, false);
-    return true;
+    this.remember(key, expectation, 'event');
+    return known?.source !== 'comparison';
   }
 
-  clear(): void {
-    this.told.clear();
+  forgetAdopted(): void {
+    for (const [key, each] of this.told) if (each.source === 'stock') this.told.delete(key);
   }
 
   adopt(bytes: Uint8Array, start: number, end: number): void {
     const expectation = decodeExpectation(bytes, start, end);
-    this.remember(keyOf(expectation), expectation, false);
+    const key = keyOf(expectation);
+    if (!this.told.has(key)) this.remember(key, expectation, 'stock');
   }
 
   beginRound(): void {
@@ -66,14 +65,14 @@ export class ExpectationLedger implements Ledger {
       known.isMet = true;
       return;
     }
-    this.remember(key, expectation, true);
+    this.remember(key, expectation, 'comparison');
     this.print(expectation, 'new');
     this.counts.new++;
   }
 
   endRound(): void {
     for (const [key, each] of this.told) {
-      each.isJustTold = false;
+      each.source = 'event';
       if (each.isMet) continue;
       this.told.delete(key);
       this.print(each.expectation, 'destroy');
@@ -81,8 +80,9 @@ export class ExpectationLedger implements Ledger {
     }
   }
 
-  private remember(key: string, expectation: Expectation, isJustTold: boolean): void {
-    if (this.told.size < LIMIT) this.told.set(key, { expectation, isMet: true, isJustTold });
+  private remember(key: string, expectation: Expectation, source: Source): void {
+    if (this.told.size < LIMIT || this.told.has(key))
+      this.told.set(key, { expectation, source, isMet: true });
   }
 }
 

@@ -34,8 +34,8 @@ export class FlowLedger implements Ledger {
     return this.told.size === 0 ? encodeListFlows(family, attributes) : encodeListFlows(family);
   }
 
-  clear(): void {
-    this.told.clear();
+  forgetAdopted(): void {
+    this.told.forgetAdopted();
   }
 
   adopt(bytes: Uint8Array, start: number, end: number): void {

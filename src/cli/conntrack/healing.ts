@@ -9,8 +9,8 @@ export interface Ledger {
   listing(): Uint8Array;
   /** An entry of the table as it was before the first event: the reader knows it, or does not care. */
   adopt(bytes: Uint8Array, start: number, end: number): void;
-  /** Forgets all that was told or adopted. */
-  clear(): void;
+  /** Forgets what was adopted and has not been told of since. */
+  forgetAdopted(): void;
   beginRound(): void;
   /** An entry of the table: tells what the reader does not know of it. */
   compare(bytes: Uint8Array, start: number, end: number): void;
@@ -72,12 +72,12 @@ export class Healing {
     this.#lag.turned();
   }
 
-  /** Lists the table as it is at the start. What is lost meanwhile makes all of it news. */
+  /** Lists the table as it is at the start. What is lost meanwhile makes it news, but for what was told. */
   takeStock(): void {
     this.#begin(async () => {
       await this.#list('adopt');
       await this.#readThrough();
-      if (this.#isStale) this.#parts.ledger.clear();
+      if (this.#isStale) this.#parts.ledger.forgetAdopted();
     });
   }
 

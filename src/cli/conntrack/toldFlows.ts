@@ -6,6 +6,8 @@ import { type Difference, FlowRecords, NONE, TUPLE_BYTES, tupleLength } from './
 /** Flows that are remembered at most: the kernel's own default for its table. */
 const LIMIT = 1 << 18;
 const BUCKETS = 1 << 16;
+/** Stands for the round where a flow was adopted and has not been told of since. */
+const ADOPTED = 0;
 
 /**
  * What the reader of events knows: each flow that it was told of, by its original tuple and zone, with what
@@ -15,9 +17,9 @@ export class ToldFlows {
   /** Flows that found no room here: since the last comparison began, those of the table. */
   unremembered = 0;
   private readonly limit: number;
-  private records = new FlowRecords();
+  private readonly records = new FlowRecords();
   private readonly buckets = new Int32Array(BUCKETS).fill(NONE);
-  private round = 0;
+  private round = ADOPTED + 1;
   /** Of the view that was looked up last. */
   private bucket = 0;
   private data: DataView = new DataView(new ArrayBuffer(0));
@@ -51,12 +53,6 @@ export class ToldFlows {
     return !isTold;
   }
 
-  /** Forgets everything. */
-  clear(): void {
-    this.records = new FlowRecords();
-    this.buckets.fill(NONE);
-  }
-
   /** Begins a comparison with the kernel's table: every flow of it has to be looked at or passed. */
   beginRound(): void {
     this.round = (this.round + 1) & 0xffff;
@@ -65,7 +61,14 @@ export class ToldFlows {
 
   /** Remembers a flow of the table that is there already, as one that the reader knows of. */
   adopt(view: FlowView): void {
-    if (this.find(view) === NONE) this.add(view);
+    if (this.find(view) !== NONE) return;
+    const slot = this.add(view);
+    if (slot !== NONE) this.records.stamp(slot, ADOPTED);
+  }
+
+  /** Forgets the flows that were adopted and have not been told of since. */
+  forgetAdopted(): void {
+    this.forgetWhere((slot) => this.records.round(slot) === ADOPTED);
   }
 
   /**
@@ -96,17 +99,12 @@ export class ToldFlows {
   /** Forgets the flows that the round has not met, each handed over as the event of its end. */
   endRound(visit: (message: Uint8Array) => void): void {
     const { records } = this;
-    for (let bucket = 0; bucket < BUCKETS; bucket++) {
-      for (let slot = this.buckets[bucket]!; slot !== NONE; ) {
-        const next = records.next(slot);
-        if (records.round(slot) !== this.round) {
-          visit(records.endOf(slot));
-          this.bucket = bucket;
-          this.forget(slot);
-        } else records.clearJustTold(slot);
-        slot = next;
-      }
-    }
+    this.forgetWhere((slot) => {
+      const isMet = records.round(slot) === this.round;
+      if (isMet) records.clearJustTold(slot);
+      else visit(records.endOf(slot));
+      return !isMet;
+    });
   }
 
   /** The slot of the view's flow, or NONE; leaves its bucket behind. */
@@ -153,5 +151,18 @@ export class ToldFlows {
       records.link(before, next);
     }
     records.release(slot);
+  }
+
+  private forgetWhere(isOver: (slot: number) => boolean): void {
+    for (let bucket = 0; bucket < BUCKETS; bucket++) {
+      for (let slot = this.buckets[bucket]!; slot !== NONE; ) {
+        const next = this.records.next(slot);
+        if (isOver(slot)) {
+          this.bucket = bucket;
+          this.forget(slot);
+        }
+        slot = next;
+      }
+    }
   }
 }
