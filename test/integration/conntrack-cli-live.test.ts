@@ -138,6 +138,7 @@ await insideNamespace(import.meta.url, () => {
     assert.throws(() => sh(...ours, '-D', '--max', '1'), /--max allows 1: nothing was done/);
     sh(...ours, '-D', '--dry-run');
     sh(...ours, '-F', '--dry-run');
+    assert.throws(() => sh(...ours, '-R', '/dev/null', '--dry-run'), /Illegal option `--dry-run'/);
     assert.is(sh('conntrack', '-C'), before);
   });
 

@@ -56,6 +56,12 @@ test('own options are taken by their whole names alone', () => {
     longHelp: false,
   });
   assert.is(parse('-D --max=7').own.max, 7);
+  for (const line of [
+    ...['-F expect --dry-run', '-L --dry-run', '--dry-run', '-F expect --max 1'],
+    ...['-I -s 10.0.0.1 -d 10.0.0.2 -p 200 -t 9 --dry-run', '-F --show-plan', '-E --max 5'],
+  ]) {
+    assert.match(refusal(line), /Illegal option `--(dry-run|max|show-plan)' with this command/);
+  }
   assert.match(refusal('-D --max'), "option `--max' requires an argument");
   assert.match(refusal('-D --dry'), "unknown option `--dry'");
 });

@@ -19,6 +19,7 @@ import { getFlow } from './get.ts';
 import { listFlows } from './list.ts';
 import { loadFile } from './loadFile.ts';
 import type { CommandName } from './optionTable.ts';
+import { checkOwnOptions, takeOwnOptions } from './ownOptions.ts';
 import { parseCommandLine } from './parse.ts';
 import { operationFailed } from './refusal.ts';
 import { Session } from './session.ts';
@@ -86,8 +87,10 @@ export async function conntrack(args: readonly string[], io: Io): Promise<number
 
 async function runCommandLine(args: readonly string[], session: Session): Promise<number> {
   const context = { warn: (text: string) => session.tell(text) };
-  const [first, file] = args;
+  const [first, file, ...rest] = args;
   if (file !== undefined && (first === '-R' || first === '--load-file')) {
+    // conntrack(8) passes over what stands behind the file
+    checkOwnOptions(takeOwnOptions(rest).own);
     await loadFile(file, session, context, async (line) => void (await runLine(line, session)));
     return STATUS.DONE;
   }

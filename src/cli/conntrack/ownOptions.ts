@@ -1,5 +1,6 @@
 import type { OwnOptions } from './commandLine.ts';
 import { wrongParameter } from './exit.ts';
+import type { CommandName } from './optionTable.ts';
 import { LIMIT, parseDecimal } from './values.ts';
 
 /**
@@ -28,4 +29,21 @@ export function takeOwnOptions(args: readonly string[]): { rest: string[]; own: 
     else rest.push(word);
   }
   return { rest, own: { dryRun, showPlan, max, longHelp: args.includes('--help') } };
+}
+
+const CHANGING: readonly (CommandName | undefined)[] = ['update', 'delete', 'flush'];
+const PLANNED: readonly (CommandName | undefined)[] = ['list', 'update', 'delete'];
+
+/**
+ * An option that holds something back must not be passed over by a command that does not know it.
+ * @param command undefined for one that knows none of them
+ * @throws ConntrackExit where the options do not go with the command
+ */
+export function checkOwnOptions({ dryRun, max, showPlan }: OwnOptions, command?: CommandName): void {
+  const isChanging = CHANGING.includes(command);
+  let illegal: string | undefined;
+  if (dryRun && !isChanging) illegal = 'dry-run';
+  else if (max !== undefined && !isChanging) illegal = 'max';
+  else if (showPlan && !PLANNED.includes(command)) illegal = 'show-plan';
+  if (illegal !== undefined) throw wrongParameter(`Illegal option \`--${illegal}' with this command`);
 }

@@ -13,7 +13,7 @@ import {
   type TableName,
 } from './optionTable.ts';
 import { OptionValues, type ParseContext } from './optionValues.ts';
-import { takeOwnOptions } from './ownOptions.ts';
+import { checkOwnOptions, takeOwnOptions } from './ownOptions.ts';
 import { type ProtocolField, protocolLongOptions, protocolOptionNames } from './protocols.ts';
 
 /** Reads one command line, without the program's name. @throws ConntrackExit */
@@ -63,6 +63,7 @@ class Parser {
     }
     const isJson = output.size === 1 && output.has('json');
     checkOptions(command, isJson ? new Set([...options].filter((option) => option !== 'o')) : options);
+    checkOwnOptions(this.own, command);
     if (command === undefined || command === 'help' || protocol === undefined) return;
     const { known } = protocol;
     if (known) {
