@@ -16,7 +16,7 @@ export interface Mwan3PauseParts {
 
 /** While mwan3 is stopped nothing is reset; when it is back, its configuration may be another. */
 export function followMwan3({ root, settleMs, running, reloadNow, tell }: Mwan3PauseParts): Mwan3Follower {
-  return new Mwan3Follower({
+  const follower = new Mwan3Follower({
     files: systemStateFiles,
     clock: systemClock,
     root,
@@ -27,7 +27,11 @@ export function followMwan3({ root, settleMs, running, reloadNow, tell }: Mwan3P
     },
     onStarted: () => {
       tell({ event: 'mwan3', running: true });
-      void reloadNow().then(() => running().resume('mwan3'));
+      void reloadNow().then(() => {
+        // it may have stopped again meanwhile
+        if (!follower.isStopped) running().resume('mwan3');
+      });
     },
   });
+  return follower;
 }
