@@ -86,7 +86,7 @@ export class ExpectationLedger implements Ledger {
   }
 }
 
-/** What tells expectations apart: all that the kernel tells but the time that is left. */
+/** What tells expectations apart. The rest stays as it was made, but for the time that is left. */
 function keyOf({ family, masterTuple, tuple, mask, zone, id }: Expectation): string {
   return JSON.stringify([family, masterTuple, tuple, mask, zone, id]);
 }
