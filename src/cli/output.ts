@@ -74,14 +74,16 @@ export class Output {
     return this.stream.writableNeedDrain === true;
   }
 
-  /** Writes what was gathered, and waits for a reader that is slower than we are. */
+  /** Writes all that was gathered, and waits for a reader that is slower than we are. */
   async drained(): Promise<void> {
-    // a full stream gets no more: a piece for each line that is printed meanwhile would cost far more than the line
-    if (!this.isFull) this.flush();
-    if (!this.isFull || this.isBroken) return;
-    // many may wait at once, and one listener does for all
-    this.draining ??= this.awaitDrain();
-    await this.draining;
+    for (;;) {
+      // a full stream gets no more: a piece for each line that is printed meanwhile would cost far more than the line
+      if (!this.isFull) this.flush();
+      if (!this.isFull || this.isBroken) return;
+      // many may wait at once, and one listener does for all
+      this.draining ??= this.awaitDrain();
+      await this.draining;
+    }
   }
 
   private async awaitDrain(): Promise<void> {
