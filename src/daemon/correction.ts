@@ -71,7 +71,9 @@ export class Correction {
     );
     this.#resetter = new Resetter({
       ...{ ...parts, requester: parts.ctnetlink, now, dryRun: plan.dryRun },
-      ...(plan.rules.some(({ sticky }) => sticky) && { unpin: (slot) => unpin(sets, plan, store, slot) }),
+      ...(plan.rules.some(({ sticky }) => sticky) && {
+        unpin: (slot) => unpin(sets, plan, store, slot, parts.onFailure),
+      }),
       mayGo: () => !this.#stopped && this.guard.hold === undefined,
       onOutcome: (slot, outcome, detail) => this.#told(slot, outcome, detail),
       onHeld: (slot) => {

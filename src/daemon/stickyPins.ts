@@ -8,6 +8,7 @@ import { familyName, type Plan } from './plan.ts';
 /**
  * Takes the client of a flow under a sticky rule out of the sets that hold it to the flow's interface: the
  * flow that follows would be put there again. A set or an element that is not there is no fault.
+ * @param onFailure hears that the kernel gave no answer, which is no refusal
  * @returns why the client is still held, or undefined where it is not
  */
 export async function unpin(
@@ -15,6 +16,7 @@ export async function unpin(
   { rules, interfaces }: Plan,
   store: FlowStore,
   slot: number,
+  onFailure: (error: unknown) => void,
 ): Promise<string | undefined> {
   const family = store.family(slot);
   const at = store.sourceAt(slot);
@@ -24,7 +26,9 @@ export async function unpin(
     try {
       await client.del(set, { ip, mark }, { exist: true });
     } catch (error) {
-      if (!isMissing(error)) return `the sticky entry could not be removed: ${(error as Error).message}`;
+      if (isMissing(error)) continue;
+      if ((error as NetlinkError).kind !== 'kernel') onFailure(error);
+      return `the sticky entry could not be removed: ${(error as Error).message}`;
     }
   }
   return undefined;

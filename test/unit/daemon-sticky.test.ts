@@ -83,6 +83,23 @@ test('a client that cannot be let go keeps its flow', async () => {
   assert.is(reset?.outcome, 'refused');
   assert.match(reset?.detail ?? '', /^the sticky entry could not be removed: .*mwan3_rule_ipv4_app/);
   assert.is(bench.engine.store.size, 0);
+  bench.engine.upkeep();
+  assert.is(bench.sweepsAsked, 0);
+});
+
+test('where the kernel gave no answer the table is read again for the flow', async () => {
+  const bench = await EngineBench.open(stickyPlan(), withSets('mwan3_rule_ipv4_app'));
+  bench.kernel.fault = ({ type }) => {
+    if (commandOf(type) !== IPSET_CMD.DEL || type >> 8 !== 6) return undefined;
+    bench.kernel.ipsetTransport.overrun();
+    return [];
+  };
+  const entry = bench.begin(flowEntry(WANB));
+  await bench.settle();
+  assert.ok(bench.kernel.has(entry));
+  assert.is(bench.events('reset')[0]?.outcome, 'refused');
+  bench.engine.upkeep();
+  assert.is(bench.sweepsAsked, 1);
 });
 
 test('nobody is let go for a flow that is not reset', async () => {
