@@ -1,13 +1,23 @@
 /** What may have been known of the world at some moment, and what followed from it. */
 import type { Plan, PlanRule } from '../../src/daemon/plan.ts';
 import type { ConntrackEntry } from '../../src/model/index.ts';
-import { type OracleFlow, type OracleVerdict, verdictsOf, type WorldState } from './oracle.ts';
+import {
+  decisionsOf,
+  type OracleDecision,
+  type OracleFlow,
+  type OracleVerdict,
+  type WorldState,
+} from './oracle.ts';
 import type { World } from './world.ts';
 
 /** Between a change of a state file and its reading at the latest. */
 const POLL_MS = 2100;
 /** Between a set's coming and its learning at the latest. */
 const LEARN_MS = 1100;
+
+/** Without flaps: it looked neither before nor between two changes that followed one another. */
+type Sight = 'at once' | 'without flaps' | 'late';
+const sights: readonly Sight[] = ['at once', 'without flaps', 'late'];
 
 export class Hindsight {
   readonly #world: World;
@@ -24,15 +34,24 @@ export class Hindsight {
     return this.#world.clock.now();
   }
 
-  /** Whether some moment of the window, seen as late as the daemon may have seen it, makes it misplaced. */
-  couldBeMisplaced(flow: OracleFlow, from: number, to: number): boolean {
+  /**
+   * Whether some moment of the window, seen as late as the daemon may have seen it, makes it misplaced under a rule
+   * that `mayReset` it.
+   */
+  couldBeMisplaced(
+    flow: OracleFlow,
+    from: number,
+    to: number,
+    mayReset: (rule: PlanRule) => boolean,
+  ): boolean {
+    const isReset = ({ verdict, rule }: OracleDecision) => verdict === 'misplaced' && mayReset(rule!);
     const moments = this.momentsBetween(from, to);
     const states = this.momentsBetween(from - POLL_MS, to);
     return moments.some((moment) =>
       states.some((seen) =>
         [this.#world.plan.at(moment), this.#world.plan.at(to)].some((plan) =>
-          [true, false].some((seesFlaps) =>
-            verdictsOf(plan, flow, this.#stateAt(plan, moment, seen, to, seesFlaps)).includes('misplaced'),
+          sights.some((sight) =>
+            decisionsOf(plan, flow, this.#stateAt(plan, moment, seen, to, sight)).some(isReset),
           ),
         ),
       ),
@@ -54,9 +73,9 @@ export class Hindsight {
 
   /**
    * What the daemon may take for the state: sets of one moment, interfaces as they were `seen` last, changes by now.
-   * @param seesFlaps false where it looked neither before nor between two changes that followed one another
+   * @param sight how it saw the changes of interfaces
    */
-  #stateAt(plan: Plan, moment: number, seen: number, asOf: number, seesFlaps = true): WorldState {
+  #stateAt(plan: Plan, moment: number, seen: number, asOf: number, sight: Sight = 'at once'): WorldState {
     const { online, scenario } = this.#world;
     return {
       holds: (rule, flow) => this.#holdsAt(rule, flow, moment),
@@ -68,9 +87,10 @@ export class Hindsight {
           .slice(-2)
           .reverse();
         if (change === undefined || !settle) return each.at(seen);
-        if (!seesFlaps && last !== undefined && change - last < POLL_MS) return each.at(seen);
+        if (sight === 'without flaps' && last !== undefined && change - last < POLL_MS) return each.at(seen);
         const length = each.at(seen) ? settle.onlineMs : settle.offlineMs;
-        return asOf - change < length ? !each.at(seen) : each.at(seen);
+        const late = sight === 'late' ? POLL_MS : 0;
+        return asOf - change < length + late ? !each.at(seen) : each.at(seen);
       }),
       connected: scenario.connected,
     };
@@ -91,7 +111,7 @@ export class Hindsight {
     const plan = this.#world.plan.at(at);
     const state = this.#stateAt(plan, at, at, at);
     const known = { ...state, holds: (rule: PlanRule) => this.#world.contains(rule, flow, at) };
-    return verdictsOf(plan, flow, known)[0]!;
+    return decisionsOf(plan, flow, known)[0]!.verdict;
   }
 
   /** Since when, without a break, the flow is misplaced that is so now. */

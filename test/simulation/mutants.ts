@@ -61,6 +61,7 @@ export const mutants: readonly Mutant[] = [
     protocol: undefined as never,
   })),
   rules('sets are not watched', () => ({ watch: false })),
+  rules('clients stay pinned', () => ({ sticky: null })),
   rules('what is to stay at failover is reset', () => ({ failover: 'reset' })),
   rules('what is to stay at failback is reset', () => ({ failback: 'reset' })),
   rules('every member is as good as the best', ({ members }) => ({
@@ -121,6 +122,19 @@ export const mutants: readonly Mutant[] = [
     sockets: (sockets) => ({
       ...socketsOf(sockets),
       openIpset: async () => ({ ...requesterOf(await sockets.openIpset()), close: async () => {} }),
+    }),
+  },
+  {
+    name: 'a client that could not be unpinned is taken for unpinned',
+    sockets: (sockets) => ({
+      ...socketsOf(sockets),
+      openIpset: async () => {
+        const requester = await sockets.openIpset();
+        return {
+          ...requesterOf(requester),
+          acknowledge: (message, options) => requester.acknowledge(message, options).catch(() => {}),
+        };
+      },
     }),
   },
   {

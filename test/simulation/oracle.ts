@@ -107,20 +107,26 @@ function staysOn(
   return rule.set === null || usable(plan, rule, isIpv6, online).some((member) => member.interface === on);
 }
 
-/** Every verdict that can follow where not all is known; one where it is. */
-export function verdictsOf(plan: Plan, flow: OracleFlow, state: WorldState): OracleVerdict[] {
+/** A verdict, and the rule that it follows from. */
+export interface OracleDecision {
+  readonly verdict: OracleVerdict;
+  readonly rule?: PlanRule;
+}
+
+/** Every decision that can follow where not all is known; one where it is. */
+export function decisionsOf(plan: Plan, flow: OracleFlow, state: WorldState): OracleDecision[] {
   const on = interfaceOf(plan, flow.mark);
-  if (on === undefined || isOutOfScope(plan, flow, state.connected)) return ['ignored'];
+  if (on === undefined || isOutOfScope(plan, flow, state.connected)) return [{ verdict: 'ignored' }];
   const isIpv6 = flow.destination.bits === 128;
-  const verdicts: OracleVerdict[] = [];
+  const decisions: OracleDecision[] = [];
   for (const rule of plan.rules) {
     if (!fitsRule(rule, flow)) continue;
     const held = rule.set === null ? true : state.holds(rule, flow);
     if (held === false) continue;
-    verdicts.push(verdictUnder(plan, rule, isIpv6, state, on));
-    if (held === true) return verdicts;
+    decisions.push({ verdict: verdictUnder(plan, rule, isIpv6, state, on), rule });
+    if (held === true) return decisions;
   }
-  return [...verdicts, 'unclassified'];
+  return [...decisions, { verdict: 'unclassified' }];
 }
 
 function verdictUnder(

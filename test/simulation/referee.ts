@@ -1,6 +1,7 @@
 /** Holds a run to the daemon's promises: watches what it asks of the kernel and what it tells. */
 import { type CompleteTuple, flowAttributes, IPCTNL_MSG_CT, IPS } from '../../src/ctnetlink/index.ts';
 import { protocolName } from '../../src/ctnetlink/protocol.ts';
+import type { PlanRule } from '../../src/daemon/plan.ts';
 import type { DaemonEvent } from '../../src/daemon/tell.ts';
 import { IPSET_CMD } from '../../src/ipset/index.ts';
 import type { ConntrackEntry, ModelSocket, Trouble } from '../../src/model/index.ts';
@@ -16,6 +17,7 @@ import type { ScriptedRequest } from '../../src/testing/index.ts';
 import { BreakerRule } from './breakerRule.ts';
 import { Hindsight } from './hindsight.ts';
 import { interfaceOf, type OracleFlow } from './oracle.ts';
+import { Unpinning } from './unpinning.ts';
 import { type EntryRecord, textOfFlow, type World } from './world.ts';
 
 interface Deletion {
@@ -40,6 +42,7 @@ export class Referee {
   readonly #window: number;
   readonly #readings = new Map<string, Reading>();
   readonly #returned = new Map<string, { readonly at: number; readonly restMs: number }>();
+  readonly #unpinning: Unpinning;
   readonly #breaker = new BreakerRule();
   #pausedSince = Number.POSITIVE_INFINITY;
   #isOver = false;
@@ -49,6 +52,7 @@ export class Referee {
   constructor(world: World) {
     this.#world = world;
     this.#hindsight = new Hindsight(world);
+    this.#unpinning = new Unpinning(world);
     this.#window = this.#hindsight.window;
     world.kernel.onRequest = (request, socket, trouble) => this.#asked(request, socket, trouble);
     const tell = world.kernel.conntrack.onEvent;
@@ -131,7 +135,8 @@ export class Referee {
     const command = commandOf(type);
     const subsystem = subsystemOf(type);
     if (subsystem === NFNL_SUBSYS.IPSET) {
-      if (!harmless.includes(command)) this.#fault(`ipset command ${command}`);
+      if (command === IPSET_CMD.DEL) this.#unpins(bytes, trouble === undefined);
+      else if (!harmless.includes(command)) this.#fault(`ipset command ${command}`);
       return;
     }
     if (subsystem !== NFNL_SUBSYS.CTNETLINK) return;
@@ -156,6 +161,12 @@ export class Referee {
     }
   }
 
+  #unpins(bytes: Uint8Array, isDone: boolean): void {
+    const read = [...this.#readings.values()].map(({ entry, mark }) => this.#world.flowOf(entry, mark));
+    const wrong = this.#unpinning.asked(bytes, isDone, read);
+    if (wrong !== undefined) this.#fault(wrong);
+  }
+
   #deleted(entry: ConntrackEntry): void {
     const key = tupleKey(entry.originalTuple, entry.zone);
     const reading = this.#readings.get(key);
@@ -177,9 +188,12 @@ export class Referee {
     const { at, mark } = reading;
     // an entry may have begun a moment ago under a tuple whose flow was judged before
     const flow = this.#world.flowOf(reading.entry, mark);
-    if (this.#hindsight.couldBeMisplaced(flow, at - this.#window, at)) return;
+    const isFree = (rule: PlanRule) => this.#unpinning.isFree(rule, flow, at);
+    if (this.#hindsight.couldBeMisplaced(flow, at - this.#window, at, isFree)) return;
     const on = interfaceOf(this.#world.plan.at(at), mark);
-    this.#fault(`${what} was deleted and was not misplaced on interface ${on} (mark 0x${mark.toString(16)})`);
+    this.#fault(
+      `${what} was deleted and was not misplaced on interface ${on} (mark 0x${mark.toString(16)}), or pinned`,
+    );
   }
 
   #checkGuards({ flow }: EntryRecord, what: string): void {

@@ -3,6 +3,7 @@ import type { SetTypeName } from '../../src/ipset/index.ts';
 import { parseAddress } from '../../src/nfnetlink/index.ts';
 import { Chance } from './chance.ts';
 import { type Host, host, type Net } from './host.ts';
+import { NO_STICKY_SET } from './stickyPins.ts';
 
 /** A set of a scenario, as it is at the start. */
 export interface ScenarioSet {
@@ -22,7 +23,7 @@ export interface Faults {
   readonly delay: number;
   /** Now and then reading stands still for so long. */
   readonly stall: number;
-  /** Of each thousand requests: answers that are lost with ENOBUFS, and refusals. */
+  /** Of each thousand requests, or hundred removals from sets: answers that are lost with ENOBUFS, and refusals. */
   readonly lost: number;
   readonly refused: number;
   /** Of each thousand readings: those that come so late that nobody waits any more. */
@@ -75,7 +76,7 @@ export function makeScenario(seed: number): Scenario {
   const hasIpv6 = chance.percent(40);
   const sets = makeSets(chance, hasIpv6);
   const contrary = makeContrary(seed);
-  const drawn = makePlan(chance, sets);
+  const drawn = withStickyRules(seed, makePlan(chance, sets));
   const plan = contrary > 0 ? hastyPlan(seed, drawn) : drawn;
   const isSwept = plan.sweepMs < 60_000;
   const faults = makeFaults(chance, isSwept);
@@ -113,6 +114,19 @@ export function makeScenario(seed: number): Scenario {
 function makeContrary(seed: number): number {
   const chance = new Chance(seed * 69_069 + 1);
   return chance.percent(1) ? chance.pick([50, 60, 80, 100, 100]) : 0;
+}
+
+/** In a few worlds some rules are sticky. */
+function withStickyRules(seed: number, plan: Plan): Plan {
+  const chance = new Chance(seed * 48_271 + 9);
+  if (!chance.percent(15)) return plan;
+  const rules = plan.rules.map((rule, index): PlanRule => {
+    if (rule.exempt || chance.percent(40)) return rule;
+    const gone = chance.percent(20) ? [NO_STICKY_SET] : [];
+    const name = `sticky_${index}`;
+    return { ...rule, sticky: { ipv4: [...gone, `${name}_v4`], ipv6: [...gone, `${name}_v6`] } };
+  });
+  return { ...plan, rules };
 }
 
 /** A plan that decides about every flow, and resets again so soon that the breaker is what stops it. */

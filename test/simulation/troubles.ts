@@ -1,5 +1,6 @@
+import { IPSET_CMD } from '../../src/ipset/index.ts';
 import type { Trouble, VirtualClock } from '../../src/model/index.ts';
-import { NETLINK, NFNL_SUBSYS, subsystemOf } from '../../src/nfnetlink/index.ts';
+import { commandOf, NETLINK, NFNL_SUBSYS, subsystemOf } from '../../src/nfnetlink/index.ts';
 import { Chance } from './chance.ts';
 import type { Faults, Scenario } from './scenario.ts';
 
@@ -54,9 +55,10 @@ export class Troubles {
   troubleOf(type: number, protocol: number): Trouble | undefined {
     const { lost, refused } = this.#faults;
     if (lost + refused === 0 || !this.#isTroubled || protocol === NETLINK.ROUTE) return undefined;
-    const drawn = this.#chance.below(1000);
-    if (drawn >= lost + refused) return undefined;
     const isIpset = subsystemOf(type) === NFNL_SUBSYS.IPSET;
+    // of the few removals from sticky sets more fail
+    const drawn = this.#chance.below(isIpset && commandOf(type) === IPSET_CMD.DEL ? 100 : 1000);
+    if (drawn >= lost + refused) return undefined;
     const errno = isIpset ? ENOMEM : this.#chance.pick([ENOMEM, EPERM, EBUSY]);
     const trouble = drawn < lost ? 'lost' : errno;
     this.#say(`request of type 0x${type.toString(16)}: ${trouble}`);

@@ -8,6 +8,7 @@ import { type SetHistory, type SetKey, Timeline } from './history.ts';
 import type { Host } from './host.ts';
 import { best, fitsRule, type OracleFlow } from './oracle.ts';
 import type { Scenario } from './scenario.ts';
+import { StickyPins } from './stickyPins.ts';
 import { Troubles } from './troubles.ts';
 import { WorldSets } from './worldSets.ts';
 
@@ -52,6 +53,7 @@ export class World {
   readonly quietFrom: number;
   readonly #chance: Chance;
   readonly #sets: WorldSets;
+  readonly #pins: StickyPins;
   readonly #troubles: Troubles;
   readonly #say: (what: string) => void;
   /** Whether the firewall's rules were mended. */
@@ -92,6 +94,7 @@ export class World {
     });
     this.#connect();
     const kernelSets = this.kernel.sets;
+    this.#pins = new StickyPins(kernelSets, scenario.plan, () => clock.now());
     this.#sets = new WorldSets({ scenario, clock, chance: this.#chance, kernelSets, say });
     this.#schedule();
   }
@@ -266,7 +269,10 @@ export class World {
     const forbidden = all.filter((index) => wanted.length > 0 && !wanted.includes(index));
     const isContrary = contrary > 0 && !this.#isMended && forbidden.length > 0 && chance.percent(contrary);
     const indices = isContrary ? forbidden : wanted.length > 0 && !isMisled ? wanted : all;
-    return plan.interfaces[chance.pick(indices)]!.mark | other;
+    const held = rule && this.#pins.holder(plan, rule, flow.source, online);
+    const { mark } = plan.interfaces[held ?? chance.pick(indices)]!;
+    if (rule) this.#pins.pin(rule, flow.source, mark);
+    return mark | other;
   }
 
   #ended(entry: ConntrackEntry): void {
