@@ -16,8 +16,9 @@ const SEED_LIFE = 15_000;
 
 /** Gives every case to both programs, each in a namespace of its own, and compares what they did. */
 export async function compare(tool: ParityTool, cases: readonly ParityCase[]): Promise<ParityReport> {
-  const real = new Twin('real');
-  const ours = new Twin('ours');
+  // namespaces last as long as the process, which may compare several tools
+  const real = new Twin(`${tool.name}-real`);
+  const ours = new Twin(`${tool.name}-ours`);
   const failures: string[] = [];
   const intended = new Map<string, number>();
   let same = 0;
