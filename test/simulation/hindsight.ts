@@ -15,7 +15,10 @@ const POLL_MS = 2100;
 /** Between a set's coming and its learning at the latest. */
 const LEARN_MS = 1100;
 
-/** Without flaps: it looked neither before nor between two changes that followed one another. */
+/**
+ * Without flaps: it looked neither before nor between two changes that followed one another. Late: it noticed a
+ * change by polling alone, from when on that settles.
+ */
 type Sight = 'at once' | 'without flaps' | 'late';
 const sights: readonly Sight[] = ['at once', 'without flaps', 'late'];
 
