@@ -18,6 +18,8 @@ export interface FollowedStates extends InterfaceStates, Required<StateHistory> 
 interface Change {
   readonly was: boolean;
   readonly until: number;
+  /** Of one to online that the firewall has not followed yet: what `until` is once it has. */
+  readonly provenAt?: number;
 }
 
 /** A file that is being written is empty for a moment: its interface stays as it was. */
@@ -56,7 +58,7 @@ export function readInterfaceStates(
 export interface InterfaceWatchOptions {
   /**
    * Hears the states after a change: which interfaces changed, by index; none where a warning is new, or a
-   * change has settled.
+   * change has settled, or come into force.
    */
   readonly onChange: (states: FollowedStates, changed: readonly number[]) => void;
   /** Changes settle at once without it. */
@@ -197,12 +199,14 @@ export class InterfaceWatch {
 
   #begin(index: number, was: boolean): void {
     const { clock, settle } = this.#options;
-    const length = (was ? settle?.offlineMs : settle?.onlineMs) ?? 0;
+    const { offlineMs, onlineMs } = settle ?? { offlineMs: 0, onlineMs: 0 };
+    const provenMs = was ? offlineMs : Math.max(offlineMs, onlineMs);
     if (was) this.#wentOffline(index);
     else this.#cameOnline(index);
     this.#changes.delete(index);
-    if (length === 0) return;
-    this.#changes.set(index, { was, until: clock.now() + length });
+    if (provenMs === 0) return;
+    const now = clock.now();
+    this.#changes.set(index, { was, until: now + offlineMs, ...(!was && { provenAt: now + provenMs }) });
     this.#armSettled();
   }
 
@@ -228,10 +232,13 @@ export class InterfaceWatch {
     const { offlineMs } = settle!;
     const isAtRest = !this.#work || this.#work.look() >= offlineMs * REST;
     const latest = clock.now() - (isAtRest ? 0 : offlineMs * LONGEST_WORK);
-    const before = this.#changes.size;
-    for (const [index, { until }] of this.#changes) if (until <= latest) this.#changes.delete(index);
+    const due = [...this.#changes].filter(([, { until }]) => until <= latest);
+    for (const [index, { was, until, provenAt = until }] of due) {
+      if (provenAt > until) this.#changes.set(index, { was, until: provenAt });
+      else this.#changes.delete(index);
+    }
     this.#armSettled();
-    if (this.#changes.size === before) return;
+    if (due.length === 0) return;
     this.#states = this.#followed(this.#states);
     onChange(this.#states, []);
   }
@@ -241,6 +248,7 @@ export class InterfaceWatch {
       online,
       warnings,
       before: online.map((now, index) => this.#changes.get(index)?.was ?? now),
+      inForce: online.map((now, index) => now && this.#changes.get(index)?.provenAt === undefined),
       outages: online.map((_, index) => this.#outages.get(index)),
     };
   }

@@ -131,7 +131,8 @@ export interface Exemptions {
 
 /**
  * How long after an interface's change of state a flow is also where it belongs if it was so before the
- * change, in milliseconds: until the firewall follows, and until a better interface has proved itself.
+ * change, in milliseconds: until the firewall follows, and until a better interface has proved itself,
+ * which it has not before the firewall follows.
  */
 export interface Settle {
   readonly offlineMs: number;

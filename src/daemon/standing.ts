@@ -5,6 +5,8 @@ import type { Family, Member, Plan, PlanRule, PreserveOld } from './plan.ts';
 export interface StateHistory {
   /** Whether they are online; for those whose last change has not settled yet, whether they were before it. */
   readonly before?: readonly boolean[];
+  /** Whether they are online and the firewall has had the time to send new flows there. */
+  readonly inForce?: readonly boolean[];
   /** When each was offline last; undefined where that was not seen. */
   readonly outages?: readonly (Outage | undefined)[];
 }
@@ -58,7 +60,7 @@ export interface Standing {
 export function makeStanding(
   plan: Plan,
   online: readonly boolean[],
-  { before = online, outages = [] }: StateHistory = {},
+  { before = online, inForce = online, outages = [] }: StateHistory = {},
 ): Standing {
   const width = plan.interfaces.length;
   const tableOf = (family: Family) => {
@@ -66,10 +68,14 @@ export function makeStanding(
     const last = lists.map((expected) => commonOutage(expected, outages));
     const grades = new Uint8Array(plan.rules.length * width);
     plan.rules.forEach((rule, r) => {
-      // with none online the rule leaves its flows alone
-      if (lists[r]!.length === 0) return;
+      // with none online that the firewall sends new flows to, what is reset would come to no better place
+      const ready = usableNow(plan, rule, family, inForce);
+      if (ready.length === 0) return;
       const now = gradesNow(plan, rule, family, online, last[r]);
       const then = before === online ? now : gradesNow(plan, rule, family, before, last[r]);
+      // after a total outage none is left for a better one that has not proved itself either
+      if (usableNow(plan, rule, family, before).length === 0)
+        for (const { interface: index } of ready) then[index] = MISPLACED.NONE;
       for (let i = 0; i < width; i++) grades[r * width + i] = Math.min(now[i]!, then[i]!);
     });
     return { lists, outages: last, grades };

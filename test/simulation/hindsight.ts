@@ -1,6 +1,7 @@
 /** What may have been known of the world at some moment, and what followed from it. */
 import type { Plan, PlanRule } from '../../src/daemon/plan.ts';
 import type { ConntrackEntry } from '../../src/model/index.ts';
+import type { Timeline } from './history.ts';
 import {
   decisionsOf,
   type OracleDecision,
@@ -80,21 +81,27 @@ export class Hindsight {
    */
   #stateAt(plan: Plan, moment: number, seen: number, asOf: number, sight: Sight = 'at once'): WorldState {
     const { online, scenario } = this.#world;
+    const { settle } = plan;
+    /** Whether its last change that was seen is younger than so long. */
+    const isYoung = ({ changes }: Timeline<boolean>, length: number) => {
+      const [change, last] = changes
+        .filter((at) => at <= seen)
+        .slice(-2)
+        .reverse();
+      if (change === undefined) return false;
+      if (sight === 'without flaps' && last !== undefined && change - last < POLL_MS) return false;
+      return asOf - change < length + (sight === 'late' ? POLL_MS : 0);
+    };
     return {
       holds: (rule, flow) => this.#holdsAt(rule, flow, moment),
       online: online.map((each) => each.at(seen)),
       before: online.map((each) => {
-        const { settle } = plan;
-        const [change, last] = each.changes
-          .filter((at) => at <= seen)
-          .slice(-2)
-          .reverse();
-        if (change === undefined || !settle) return each.at(seen);
-        if (sight === 'without flaps' && last !== undefined && change - last < POLL_MS) return each.at(seen);
-        const length = each.at(seen) ? settle.onlineMs : settle.offlineMs;
-        const late = sight === 'late' ? POLL_MS : 0;
-        return asOf - change < length + late ? !each.at(seen) : each.at(seen);
+        if (!settle) return each.at(seen);
+        const { offlineMs, onlineMs } = settle;
+        const length = each.at(seen) ? Math.max(offlineMs, onlineMs) : offlineMs;
+        return isYoung(each, length) ? !each.at(seen) : each.at(seen);
       }),
+      followed: online.map((each) => each.at(seen) && !(settle && isYoung(each, settle.offlineMs))),
       connected: scenario.connected,
     };
   }

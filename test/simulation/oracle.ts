@@ -25,6 +25,8 @@ export interface WorldState {
   readonly online: readonly boolean[];
   /** As `online`; of interfaces whose last change has not settled, what they were before. */
   readonly before: readonly boolean[];
+  /** As `online`, but for those that came so recently that the firewall may not send flows there yet. */
+  readonly followed: readonly boolean[];
   readonly connected: readonly Net[];
 }
 
@@ -138,6 +140,11 @@ function verdictUnder(
 ): OracleVerdict {
   if (rule.exempt) return 'ignored';
   if (best(plan, rule, isIpv6, state.online).length === 0) return 'no-target';
+  if (best(plan, rule, isIpv6, state.followed).length === 0) return 'placed';
   const stays = [state.online, state.before].some((online) => staysOn(plan, rule, isIpv6, online, on));
-  return stays ? 'placed' : 'misplaced';
+  // none of them has proved itself: each is good for the flows that it carries
+  const areAllNew = best(plan, rule, isIpv6, state.before).length === 0;
+  const isGood =
+    areAllNew && usable(plan, rule, isIpv6, state.followed).some((each) => each.interface === on);
+  return stays || isGood ? 'placed' : 'misplaced';
 }

@@ -320,6 +320,7 @@ test('without state files nothing is watched and everything is online', () => {
     online: [true],
     warnings: [],
     before: [true],
+    inForce: [true],
     outages: [undefined],
   });
   assert.is(clock.timers, 0);
@@ -428,11 +429,13 @@ test('what was before a change is known until it has settled, and then it is tol
   files.write('wan', 'online');
   clock.advance(50);
   assert.equal(watch.states.before, [false, true, true]);
-  clock.advance(29_999);
+  clock.advance(2000);
+  assert.equal(told, ['wan false', '', 'wan true', ''], 'the firewall has followed');
+  clock.advance(27_999);
   assert.equal(watch.states.before, [false, true, true]);
   clock.advance(1);
   assert.equal(watch.states.before, [true, true, true]);
-  assert.equal(told, ['wan false', '', 'wan true', '']);
+  assert.equal(told, ['wan false', '', 'wan true', '', '']);
 });
 
 test('changes settle one by one, and a change back begins anew', () => {
@@ -453,6 +456,72 @@ test('changes settle one by one, and a change back begins anew', () => {
   assert.equal(watch.states.before, [true, true, true]);
   clock.advance(2000);
   assert.equal(watch.states.before, [false, false, true]);
+});
+
+test('what is read first is in force; what comes online later, when the firewall has followed', () => {
+  const files = new FakeFiles();
+  files.write('wanb', 'offline');
+  const { clock, told, watch } = follow(files, settle);
+  assert.equal(watch.states.inForce, [false, false, true]);
+  files.write('wan', 'online');
+  clock.advance(50);
+  assert.equal(watch.states.online, [true, false, true]);
+  assert.equal(watch.states.inForce, [false, false, true]);
+  clock.advance(1999);
+  assert.equal(told, ['wan true']);
+  clock.advance(1);
+  assert.equal(told, ['wan true', '']);
+  assert.equal(watch.states.inForce, [true, false, true]);
+  assert.equal(watch.states.before, [false, false, true], 'it has not proved itself');
+  clock.advance(28_000);
+  assert.equal(watch.states.before, [true, false, true]);
+  watch.close();
+  assert.is(clock.timers, 0);
+});
+
+test('one that flaps is not in force before it has been online for the settle time', () => {
+  const files = bothOnline();
+  const { clock, watch } = follow(files, settle);
+  for (let i = 0; i < 5; i++) {
+    files.write('wan', 'offline');
+    clock.advance(1000);
+    assert.is(watch.states.inForce[0], false);
+    files.write('wan', 'online');
+    clock.advance(1000);
+    assert.is(watch.states.inForce[0], false);
+  }
+  clock.advance(1050);
+  assert.is(watch.states.inForce[0], true);
+  assert.is(watch.states.before[0], false);
+  watch.close();
+});
+
+test('what comes online is not in force while the firewall is at work', () => {
+  const files = bothOnline();
+  files.write('wan', 'offline');
+  const { clock, watch } = follow(files, { ...settle, workFolder: WORK });
+  files.write('wan', 'online');
+  clock.advance(50);
+  for (let ms = 0; ms < 5000; ms += 250) {
+    files.written++;
+    clock.advance(250);
+  }
+  assert.is(watch.states.inForce[0], false);
+  clock.advance(1500);
+  assert.is(watch.states.inForce[0], true);
+  watch.close();
+});
+
+test('a hold-down shorter than the settle time is as long', () => {
+  const files = bothOnline();
+  files.write('wan', 'offline');
+  const { clock, told, watch } = follow(files, { offlineMs: 2000, onlineMs: 500 });
+  files.write('wan', 'online');
+  clock.advance(2049);
+  assert.is(watch.states.before[0], false);
+  clock.advance(1);
+  assert.equal([watch.states.before[0], watch.states.inForce[0]], [true, true]);
+  assert.equal(told, ['wan true', '']);
 });
 
 test('after close no change settles', () => {

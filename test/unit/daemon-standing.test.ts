@@ -199,11 +199,13 @@ test('until the better member has settled its flows stay where they are', () => 
   assert.is(standing.misplaced(0, INET, 3), NONE);
 });
 
-const [ALL_UP, A_DOWN, D_DOWN, NONE_UP] = [
+const [ALL_UP, A_DOWN, D_DOWN, NONE_UP, A_ALONE, D_ALONE] = [
   [true, true, true, true],
   [false, true, true, true],
   [true, true, true, false],
   [false, false, false, false],
+  [true, false, false, false],
+  [false, false, false, true],
 ] as const;
 const twoRanked = metrics([0, 1], [3, 2]);
 const only = rule([0]);
@@ -238,6 +240,47 @@ for (const [what, rules, from, to, expected] of concerned) {
     assert.equal(interfacesConcerned(makeStanding(of, from), after), expected);
   });
 }
+
+const lone = plainRule([0], { failback: 'reset' });
+
+const recoveries: readonly [
+  what: string,
+  tried: ReturnType<typeof rule>,
+  before: readonly boolean[],
+  now: readonly boolean[],
+  inForce: readonly boolean[],
+  misplaced: readonly number[],
+][] = [
+  ['one of two is back, but not yet in force', twoRanked, NONE_UP, D_ALONE, NONE_UP, []],
+  ['one of two is back and in force', twoRanked, NONE_UP, D_ALONE, D_ALONE, [0, 1]],
+  ['the better one follows, but is not yet in force', twoRanked, NONE_UP, ALL_UP, D_ALONE, [1]],
+  ['the better one follows and is in force', twoRanked, NONE_UP, ALL_UP, ALL_UP, [1]],
+  ['the worse one has proved itself, the better has not', twoRanked, D_ALONE, ALL_UP, ALL_UP, [1]],
+  ['one goes and the other comes at once', twoRanked, A_ALONE, D_ALONE, NONE_UP, []],
+  ['the only member is back, but not yet in force', only, A_DOWN, ALL_UP, A_DOWN, []],
+  ['the only member is back and in force', only, A_DOWN, ALL_UP, ALL_UP, [1, 3]],
+  ['the same without a set, but not yet in force', lone, A_DOWN, ALL_UP, A_DOWN, []],
+  ['the same without a set, in force', lone, A_DOWN, ALL_UP, ALL_UP, [1, 3]],
+  ['the better one is back while the worse is in force', twoRanked, A_DOWN, ALL_UP, A_DOWN, [1]],
+];
+
+for (const [what, tried, before, now, inForce, misplaced] of recoveries) {
+  test(`coming back: ${what}`, () => {
+    const standing = makeStanding(plan(interfaces, [tried]), now, { before, inForce });
+    assert.equal(
+      [0, 1, 3].filter((index) => standing.misplaced(0, INET, index) !== NONE),
+      misplaced,
+    );
+  });
+}
+
+test('coming into force concerns the flows of all others', () => {
+  const of = plan(interfaces, [twoRanked]);
+  const unknown = makeStanding(of, D_ALONE, { before: NONE_UP, inForce: NONE_UP });
+  const known = makeStanding(of, D_ALONE, { before: NONE_UP, inForce: D_ALONE });
+  assert.equal(interfacesConcerned(makeStanding(of, NONE_UP), unknown), []);
+  assert.equal(interfacesConcerned(unknown, known), [0, 1, 2]);
+});
 
 test('another outage concerns the flows that began within it', () => {
   const of = plan(interfaces, [{ ...twoRanked, ...byAge }]);
