@@ -21,7 +21,7 @@ export interface Format {
 }
 
 /** The longest block that is read, which bounds the memory of a reader: 16 MiB, as libpcap and Wireshark have it. */
-export const MOST_BLOCK_BYTES = 1 << 24;
+const MOST_BLOCK_BYTES = 1 << 24;
 
 /** @throws CaptureError */
 export function checkBlockLength(length: number, least: number, what: string, offset: number): void {

@@ -25,7 +25,7 @@ export interface SocketOwner {
 }
 
 /** What Linux grants to a socket that asks for nothing, in bytes as it accounts them. */
-export const DEFAULT_RECEIVE_BUFFER = 212_992;
+const DEFAULT_RECEIVE_BUFFER = 212_992;
 /** What the smallest datagram takes of it: 256 fit into the default. */
 const SMALLEST_CHARGE = 832;
 /** What the kernel takes for itself of each. */

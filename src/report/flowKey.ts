@@ -29,7 +29,7 @@ export const FLOW_FLAG = {
 } as const;
 
 /** The first port that any program may send from: those from here on say nothing of a service. */
-export const FIRST_FREE_PORT = 1024;
+const FIRST_FREE_PORT = 1024;
 
 /**
  * Writes the key of a flow's original direction.

@@ -69,6 +69,6 @@ export function differenceJson({ flow, before, after }: Difference): string {
   return `${JSON.stringify({ event: 'difference', flow, before: side(before), after: side(after) })}\n`;
 }
 
-export function timeText(wallMs: number): string {
+function timeText(wallMs: number): string {
   return new Date(wallMs).toISOString();
 }
