@@ -12,6 +12,7 @@ import { size } from './capture/size.ts';
 import { CliError, usageError } from './errors.ts';
 import type { Io } from './io.ts';
 import type { AddCommand } from './run.ts';
+import { untilSignal } from './untilSignal.ts';
 
 const groupsOf = {
   new: [NFNLGRP.CONNTRACK_NEW],
@@ -119,7 +120,7 @@ async function capture(file: string, options: CaptureOptions, io: Io): Promise<v
   checkFile(file, options, io);
   for (const name of options.withSets ?? []) checkName(name);
   const say = (text: string) => io.stderr.write(`resteer: capture: ${text}\n`);
-  const isStopped = stopSignal(options.duration);
+  const isStopped = untilSignal({ duration: options.duration });
   const sockets = await openSockets(options);
   const { output, session } = await openSession(sockets, file, options, say);
   isStopped.then(() => session.end());
@@ -153,19 +154,6 @@ function checkName(name: string): void {
   } catch (error) {
     throw usageError('capture: --with-sets', (error as EncodeError).reason);
   }
-}
-
-/** Resolves at the first signal, or when the time is over; a second signal ends the process. */
-function stopSignal(milliseconds: number | undefined): Promise<void> {
-  return new Promise((resolve) => {
-    const stop = () => {
-      process.off('SIGINT', stop).off('SIGTERM', stop);
-      resolve();
-    };
-    // where the capture ends before, it is not waited for
-    if (milliseconds !== undefined) systemClock.after(milliseconds, stop).unref();
-    process.on('SIGINT', stop).on('SIGTERM', stop);
-  });
 }
 
 /** The groups are joined before anything is listed, so that nothing is missing in between. */

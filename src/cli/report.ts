@@ -90,7 +90,7 @@ async function reportTo(io: Io, settings: ReportSettings, requests: Requests): P
     requests.answerBy(() =>
       publish(table, settings, io).catch((error) => void io.stderr.write(`${explainError(error).text}\n`)),
     );
-    await followKernel(table, settings, untilSignal('SIGHUP'), say);
+    await followKernel(table, settings, untilSignal({ more: ['SIGHUP'] }), say);
     await requests.settle();
   }
   if (table.refused > 0) say(limitText(table));
